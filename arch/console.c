@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Serial port and VGA text output. See console.h.
+ */
+#include "arch/console.h"
+
+#include "arch/cpu.h"
+#include "arch/lock.h"
+#include "arch/percpu.h"
+#include "lib/string.h"
+
+#define UART_DATA 0
+#define UART_IER 1
+#define UART_FCR 2
+#define UART_LCR 3
+#define UART_MCR 4
+#define UART_LSR 5
+#define UART_SCRATCH 7
+#define LSR_DATA_READY 0x01
+#define LSR_THR_EMPTY 0x20
+#define UART_CLOCK 115200u
+/* A port that never becomes ready must not stop the machine: about 10 ms of polling. */
+#define TX_POLLS 10000u
+
+#define VGA_COLUMNS 80u
+#define VGA_ROWS 25u
+#define VGA_ATTRIBUTE 0x0700u
+
+static u16 serial_port __ro_after_init;
+static bool serial_works __ro_after_init;
+static struct spinlock console_lock = SPINLOCK(LOCK_LOG);
+static volatile u16 *vga; /* [console_lock] */
+static u32 vga_row, vga_column; /* [console_lock] */
+static u8 last_byte = '\n'; /* [console_lock] on the serial port */
+
+void console_init(u16 port, u32 baud)
+{
+	serial_port = port;
+	serial_works = false;
+	if (!port)
+		return;
+	if (baud) {
+		u16 divisor = (u16)MAX(UART_CLOCK / baud, 1u);
+
+		outb((u16)(port + UART_IER), 0);
+		outb((u16)(port + UART_LCR), 0x80);
+		outb((u16)(port + UART_DATA), (u8)divisor);
+		outb((u16)(port + UART_IER), (u8)(divisor >> 8));
+		outb((u16)(port + UART_LCR), 0x03); /* 8N1 */
+		outb((u16)(port + UART_FCR), 0x07);
+		outb((u16)(port + UART_MCR), 0x0b); /* DTR, RTS, interrupt gate */
+	}
+	outb((u16)(port + UART_SCRATCH), 0x5a);
+	serial_works = inb((u16)(port + UART_SCRATCH)) == 0x5a;
+}
+
+bool console_present(void)
+{
+	return serial_works;
+}
+
+static void serial_put(u8 byte)
+{
+	for (u32 i = 0; i < TX_POLLS; i++) {
+		if (inb((u16)(serial_port + UART_LSR)) & LSR_THR_EMPTY)
+			break;
+		cpu_relax();
+	}
+	outb((u16)(serial_port + UART_DATA), byte);
+	last_byte = byte;
+}
+
+static void vga_scroll(void)
+{
+	for (u32 i = 0; i < VGA_COLUMNS * (VGA_ROWS - 1); i++)
+		vga[i] = vga[i + VGA_COLUMNS];
+	for (u32 i = 0; i < VGA_COLUMNS; i++)
+		vga[VGA_COLUMNS * (VGA_ROWS - 1) + i] = VGA_ATTRIBUTE | ' ';
+}
+
+static void vga_put(u8 byte)
+{
+	if (byte == '\r') {
+		vga_column = 0;
+		return;
+	}
+	if (byte == '\n' || vga_column == VGA_COLUMNS) {
+		vga_column = 0;
+		if (++vga_row == VGA_ROWS) {
+			vga_scroll();
+			vga_row = VGA_ROWS - 1;
+		}
+	}
+	if (byte >= ' ' && byte < 0x7f)
+		vga[vga_row * VGA_COLUMNS + vga_column++] = (u16)(VGA_ATTRIBUTE | byte);
+}
+
+static void put(u8 byte)
+{
+	if (serial_works)
+		serial_put(byte);
+	if (vga)
+		vga_put(byte);
+}
+
+static void write_text(const char *text, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		if (text[i] == '\n')
+			put('\r');
+		put((u8)text[i]);
+	}
+}
+
+void console_write(const char *text, size_t len)
+{
+	spin_lock(&console_lock);
+	write_text(text, len);
+	spin_unlock(&console_lock);
+}
+
+void console_write_line(const char *text, size_t len)
+{
+	spin_lock(&console_lock);
+	if (last_byte != '\n' && last_byte != '\r')
+		write_text("\n", 1);
+	write_text(text, len);
+	spin_unlock(&console_lock);
+}
+
+void console_write_raw(const char *text, size_t len)
+{
+	spin_lock(&console_lock);
+	for (size_t i = 0; i < len && serial_works; i++)
+		serial_put((u8)text[i]);
+	spin_unlock(&console_lock);
+}
+
+int console_getc(void)
+{
+	if (!serial_works || !(inb((u16)(serial_port + UART_LSR)) & LSR_DATA_READY))
+		return -1;
+	return inb((u16)(serial_port + UART_DATA));
+}
+
+void console_irq_enable(void)
+{
+	if (serial_works)
+		outb((u16)(serial_port + UART_IER), 0x01);
+}
+
+int console_irq(void)
+{
+	if (!serial_works)
+		return -1;
+	switch (serial_port) {
+	case 0x3f8:
+	case 0x3e8:
+		return 4;
+	case 0x2f8:
+	case 0x2e8:
+		return 3;
+	default:
+		return -1;
+	}
+}
+
+void console_set_vga(volatile u16 *va)
+{
+	spin_lock(&console_lock);
+	vga = va;
+	vga_row = vga_column = 0;
+	for (u32 i = 0; va && i < VGA_COLUMNS * VGA_ROWS; i++)
+		va[i] = VGA_ATTRIBUTE | ' ';
+	spin_unlock(&console_lock);
+}
+
+void console_break_lock(void)
+{
+	console_lock.locked = 0;
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * One struct per CPU, found through the GS base, which is never anything else while the
+ * hypervisor runs.
+ */
+#pragma once
+
+#include "lib/types.h"
+
+/* Variables that start-up computes and nobody changes after ro_after_init_seal(). */
+#define __ro_after_init __section(".ro_after_init")
+
+#define MAX_CPUS 256u
+
+/* What a CPU is doing, for whoever wants to reach it. */
+enum cpu_mode {
+	CPU_HOST, /* in the hypervisor: looks at requests before it enters a guest or sleeps */
+	CPU_GUEST, /* in a guest: leaves it on an NMI */
+	CPU_IDLE, /* halted: wakes on an interrupt */
+};
+
+/* The 64-bit task state segment. */
+struct tss {
+	u32 reserved0;
+	u64 rsp[3];
+	u64 reserved1;
+	u64 ist[7];
+	u64 reserved2;
+	u16 reserved3;
+	u16 iomap_base;
+} __packed;
+_Static_assert(sizeof(struct tss) == 104, "64-bit TSS");
+
+struct stack {
+	u64 bottom, top; /* [bottom, top); the page below bottom is not mapped */
+};
+
+enum cpu_stack { STACK_MAIN, STACK_NMI, STACK_DF, STACK_MC, STACK_COUNT };
+
+struct percpu {
+	struct percpu *self; /* [const] must stay first */
+	u32 index; /* [const] 0 is the boot CPU */
+	u32 apic_id; /* [const] */
+	u32 mode; /* [atomic] enum cpu_mode */
+	u32 online; /* [atomic] 1: up, in the main loop */
+	struct stack stacks[STACK_COUNT]; /* [const] */
+	u64 gdt[5]; /* [const] null, code, data, TSS (two) */
+	struct tss tss; /* [const] */
+	const void *vcpu; /* [self] the vCPU loaded on this CPU, for reports */
+	void *backend; /* [self] of svm/ or vmx/ */
+	void *sched; /* [const] of vm/ */
+	u64 interrupts, nmis, ipis; /* [self] */
+#ifdef SILL_DEBUG
+	u8 lock_ranks[16]; /* [self] */
+	u32 lock_depth;
+#endif
+};
+
+extern struct percpu *cpus[MAX_CPUS];
+extern u32 cpu_count; /* CPUs that are up */
+
+static inline struct percpu *this_cpu(void)
+{
+	struct percpu *cpu;
+
+	/* Not volatile: the answer never changes on a CPU, so the compiler need not ask twice. */
+	asm("mov %%gs:0, %0" : "=r"(cpu));
+	return cpu;
+}
+
+/* Make cpu the calling CPU's own: GS base, GDT, TSS, IDT. */
+void percpu_load(struct percpu *cpu);

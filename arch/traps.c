@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The IDT and what happens on each vector. See traps.h.
+ */
+#include "arch/traps.h"
+
+#include "arch/apic.h"
+#include "arch/cpu.h"
+#include "arch/layout.h"
+#include "arch/panic.h"
+#include "arch/percpu.h"
+#include "lib/log.h"
+
+#define STUB_SIZE 16u
+#define GATE_INTERRUPT 0x8e00u
+
+extern const u8 trap_stubs[];
+
+struct idt_gate idt[256] __aligned(16) __ro_after_init;
+static void (*irq_handlers[256])(void) __ro_after_init;
+
+static const char *const exception_names[] = {
+	"#DE divide error",
+	"#DB debug",
+	"NMI",
+	"#BP breakpoint",
+	"#OF overflow",
+	"#BR bound range",
+	"#UD invalid opcode",
+	"#NM no FPU",
+	"#DF double fault",
+	"coprocessor overrun",
+	"#TS invalid TSS",
+	"#NP segment not present",
+	"#SS stack fault",
+	"#GP general protection",
+	"#PF page fault",
+	"vector 15",
+	"#MF x87 error",
+	"#AC alignment check",
+	"#MC machine check",
+	"#XM SIMD error",
+};
+
+static u8 ist_of(u32 vector)
+{
+	switch (vector) {
+	case VECTOR_NMI:
+		return STACK_NMI;
+	case VECTOR_DF:
+		return STACK_DF;
+	case VECTOR_MC:
+		return STACK_MC;
+	default:
+		return 0;
+	}
+}
+
+void traps_init(void)
+{
+	for (u32 i = 0; i < ARRAY_SIZE(idt); i++) {
+		u64 stub = (u64)trap_stubs + (u64)i * STUB_SIZE;
+
+		idt[i] = (struct idt_gate){
+			.offset_low = (u16)stub,
+			.selector = SEL_CODE64,
+			.attr = (u16)(GATE_INTERRUPT | ist_of(i)),
+			.offset_mid = (u16)(stub >> 16),
+			.offset_high = (u32)(stub >> 32),
+		};
+	}
+}
+
+void irq_register(u8 vector, void (*fn)(void))
+{
+	irq_handlers[vector] = fn;
+}
+
+static void trap_interrupt(const struct trap_frame *frame)
+{
+	void (*fn)(void) = irq_handlers[frame->vector];
+
+	this_cpu()->interrupts++;
+	if (fn)
+		fn();
+	if (frame->vector != VECTOR_SPURIOUS && frame->vector >= VECTOR_TIMER)
+		apic_eoi();
+}
+
+void trap_dispatch(struct trap_frame *frame)
+{
+	const char *name = "unknown exception";
+
+	if (frame->vector >= VECTOR_FIRST_IRQ) {
+		trap_interrupt(frame);
+		return;
+	}
+	if (frame->vector == VECTOR_NMI) {
+		this_cpu()->nmis++;
+		panic_check_stop();
+		return;
+	}
+	if (frame->vector < ARRAY_SIZE(exception_names))
+		name = exception_names[frame->vector];
+	panic_trap(frame, name);
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The machine that firmware describes: ACPI tables, interrupt controllers, clocks, CPUs.
+ */
+#pragma once
+
+#include "boot/bootinfo.h"
+
+/* Read the ACPI tables; set up APIC, I/O APICs, clocks and power-off. Logs what was found. */
+void machine_init(const struct boot_info *info);
+
+/* Start the other CPUs, at most limit in all. */
+void machine_start_cpus(u32 limit);
+
+/* Let the host's serial port interrupt the boot CPU. */
+void machine_route_console(void);

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The start-up sequence of the boot CPU, from the loader's information to running guests.
+ * Every step that can fail says why in one line, and the machine halts.
+ */
+#include "arch/clock.h"
+#include "arch/console.h"
+#include "arch/cpu.h"
+#include "arch/direct_map.h"
+#include "arch/features.h"
+#include "arch/log.h"
+#include "arch/panic.h"
+#include "arch/percpu.h"
+#include "arch/power.h"
+#include "arch/traps.h"
+#include "boot/bootinfo.h"
+#include "boot/machine.h"
+#include "boot/memory.h"
+#include "boot/options.h"
+#include "boot/smp.h"
+#include "dev/platform.h"
+#include "lib/log.h"
+#include "lib/printf.h"
+#include "lib/string.h"
+#include "mm/frames.h"
+#include "mm/host_tables.h"
+#include "shell/mux.h"
+#include "svm/backend.h"
+#include "version.h"
+#include "vm/config.h"
+#include "vm/sched.h"
+#include "vm/vm.h"
+
+#define VGA_TEXT 0xb8000ull
+#define PANIC_EXIT_CODE 0x7e
+
+__noreturn void boot_main(u32 magic, u32 info_addr);
+
+/* A canary that differs from boot to boot would need entropy before anything else runs. */
+u64 __stack_chk_guard = 0x53696c6cff0a0d00ull;
+
+static struct boot_info info;
+static struct options options;
+static struct vm_config_list configs;
+static struct vm_module modules[BOOT_MAX_MODULES];
+static char module_names[BOOT_MAX_MODULES][64];
+
+__noreturn static void refuse(const char *what)
+{
+	log_error("Sill cannot run here: %s. Halted.", what);
+	cpu_stop();
+}
+
+/* Until there are page tables of our own, the first 4 GiB are all there is. */
+static const void *map_low(hpa_t addr, u64 len)
+{
+	if (addr.raw >= GIB(4) || len > GIB(4) - addr.raw)
+		return NULL;
+	return hpa_to_ptr(addr);
+}
+
+static void banner(void)
+{
+	char names[200];
+
+	log_info("Sill %s (%s), a micro-hypervisor", SILL_VERSION, SILL_COMMIT);
+	log_info("boot: loader \"%s\", command line \"%s\", %u modules", info.loader, info.cmdline,
+		 info.module_count);
+	log_info("cpu: %s %s, %u-bit physical addresses", cpu_features.vendor,
+		 cpu_features.brand[0] ? cpu_features.brand : "", cpu_features.phys_bits);
+	features_names(names, sizeof(names));
+	log_info("cpu: has %s", names);
+}
+
+/* Speak as early as possible: with the default console until the options are known. */
+static void start_console(u32 magic, u32 info_addr)
+{
+	int err;
+
+	options_parse(&options, "", 0);
+	console_init(options.console_port, options.console_baud);
+	console_set_vga((volatile u16 *)hpa_to_ptr(HPA(VGA_TEXT)));
+	err = boot_info_parse(&info, magic, HPA(info_addr), map_low);
+	if (err)
+		refuse("it was not started by a multiboot 1 or 2 loader");
+	options_parse(&options, info.cmdline, strlen(info.cmdline));
+	console_init(options.console_port, options.console_baud);
+	log_set_level(options.log);
+}
+
+/* Choose how guests are run, and say why. */
+static const struct backend *choose_backend(void)
+{
+	const char *reason = svm_backend.probe();
+
+	if (reason && cpu_features.vmx)
+		reason = "this CPU has Intel VMX, for which this version has no back end yet";
+	if (reason)
+		refuse(reason);
+	if (!options.tdp)
+		refuse("tdp=off asks for shadow paging, which this version does not have");
+	log_info("virtualization: %s with nested paging (%s): the CPU has both", svm_backend.name,
+		 svm_backend.tdp_name);
+	return &svm_backend;
+}
+
+static void describe_vcpu(const void *vcpu, char *buf, size_t size)
+{
+	const struct vcpu *v = vcpu;
+
+	str_printf(buf, size, "%s/0, rip %llx", v->vm->name, (unsigned long long)v->regs.rip);
+}
+
+static void after_panic(void)
+{
+	if (options.on_idle == ON_IDLE_DEBUG_EXIT)
+		machine_debug_exit(PANIC_EXIT_CODE);
+}
+
+/* The last VM has ended, or there was none. */
+static void on_idle(void)
+{
+	switch (options.on_idle) {
+	case ON_IDLE_SHELL:
+		log_info("no VM is running: the shell has the console (on-idle=shell)");
+		mux_open_shell();
+		break;
+	case ON_IDLE_POWEROFF:
+		log_info("no VM is running: power off (on-idle=poweroff)");
+		machine_poweroff();
+	case ON_IDLE_REBOOT:
+		log_info("no VM is running: reboot (on-idle=reboot)");
+		machine_reboot();
+	case ON_IDLE_DEBUG_EXIT:
+		log_info("no VM is running: exit with code %u (on-idle=debug-exit)",
+			 vm_first_exit_code());
+		machine_debug_exit(vm_first_exit_code());
+	}
+}
+
+static void read_modules(void)
+{
+	struct frame_stats stats;
+
+	for (u32 i = 0; i < info.module_count; i++) {
+		const struct config_module *m = &info.modules[i];
+
+		config_module_name(m, module_names[i], sizeof(module_names[i]));
+		modules[i] = (struct vm_module){ .name = module_names[i],
+						 .data = hpa_to_ptr(m->start),
+						 .size = m->size,
+						 .cmdline = m->cmdline };
+	}
+	vm_set_modules(modules, info.module_count);
+	frame_stats_read(&stats);
+	vm_config_parse(&configs, info.modules, info.module_count, stats.free * PAGE_SIZE);
+}
+
+static void start_vms(void)
+{
+	u32 cpu = 0;
+
+	if (!info.module_count)
+		log_warn("no modules: there is nothing to run");
+	for (u32 i = 0; i < configs.count; i++) {
+		const struct vm_config *config = &configs.vms[i];
+
+		if (!config->valid)
+			continue;
+		if (config->paging == VM_PAGING_SHADOW) {
+			log_error(
+				"vm %s: paging=shadow: this version has nested paging only: not started",
+				config->name);
+			continue;
+		}
+		if (config->cpus > 1)
+			log_warn("vm %s: cpus=%u: this version gives a VM one vCPU", config->name,
+				 config->cpus);
+		/* From the last CPU down: the boot CPU also serves the console. */
+		if (vm_create(config, cpu_count - 1 - cpu % cpu_count) == 0)
+			cpu++;
+	}
+	if (!vm_count())
+		on_idle();
+}
+
+/* On the real stack, with frames, tables and traps in place. */
+__noreturn static void boot_late(void)
+{
+	const struct backend *chosen;
+
+	machine_init(&info);
+	chosen = choose_backend();
+	vm_init(chosen, &pc_platform, &mux_console_ops);
+	if (chosen->setup() || chosen->cpu_enable())
+		refuse("there is no memory for the virtualization structures");
+	machine_start_cpus(options.cpus);
+	mux_init(options.escape);
+	panic_set_describe_vcpu(describe_vcpu);
+	panic_set_final(after_panic);
+	sched_set_on_idle(on_idle);
+	irq_register(VECTOR_CONSOLE, mux_poll);
+	machine_route_console();
+	host_tables_seal();
+	read_modules();
+	start_vms();
+	sched_run();
+}
+
+__noreturn static void continue_on(u64 stack_top, void (*fn)(void))
+{
+	asm volatile("movq %0, %%rsp\n\t"
+		     "xorl %%ebp, %%ebp\n\t"
+		     "pushq $0\n\t"
+		     "jmp *%1"
+		     :
+		     : "r"(stack_top), "r"(fn)
+		     : "memory");
+	__builtin_unreachable();
+}
+
+void boot_main(u32 magic, u32 info_addr)
+{
+	features_init();
+	features_enable();
+	traps_init();
+	smp_boot_cpu_early();
+	start_console(magic, info_addr);
+	banner();
+	if (boot_memory_init(&info) || smp_boot_cpu_stacks())
+		refuse("there is not enough memory for its own tables");
+	continue_on(this_cpu()->stacks[STACK_MAIN].top, boot_late);
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The hypervisor's own command line:
+ *
+ *	console=com1|com2|0xPORT[,BAUD]|none    log=error|warn|info|debug    tdp=auto|off
+ *	on-idle=shell|poweroff|reboot|debug-exit    cpus=N    escape=^X|0xNN
+ */
+#pragma once
+
+#include "lib/log.h"
+#include "lib/types.h"
+
+/* What the machine does when the last VM has ended. */
+enum on_idle { ON_IDLE_SHELL, ON_IDLE_POWEROFF, ON_IDLE_REBOOT, ON_IDLE_DEBUG_EXIT };
+
+#define OPTIONS_ALL_CPUS UINT32_MAX
+
+struct options {
+	u16 console_port; /* 0: none */
+	u32 console_baud; /* a divisor of 115200 */
+	enum log_level log;
+	bool tdp; /* use two-dimensional paging where the CPU has it */
+	enum on_idle on_idle;
+	u32 cpus; /* use at most so many; OPTIONS_ALL_CPUS is no limit */
+	u8 escape; /* the character that leads from a guest's console to the shell */
+};
+
+/*
+ * Fill options from the len bytes of command line at text. What is not said has its
+ * default; a wrong word gets one log_error line and changes nothing; of two words with the
+ * same key the later one counts.
+ */
+void options_parse(struct options *options, const char *text, size_t len);

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * CPUs: their areas and stacks, and the start-up of all but the first. See smp.h.
+ */
+#include "boot/smp.h"
+
+#include "arch/apic.h"
+#include "arch/clock.h"
+#include "arch/cpu.h"
+#include "arch/direct_map.h"
+#include "arch/features.h"
+#include "lib/err.h"
+#include "lib/log.h"
+#include "lib/string.h"
+#include "mm/heap.h"
+#include "mm/host_tables.h"
+#include "vm/sched.h"
+#include "vm/vm.h"
+
+#define MAIN_STACK_PAGES 4u
+#define IST_STACK_PAGES 2u
+#define ANSWER_MS 200u
+#define INIT_WAIT_US 10000u
+#define STARTUP_WAIT_US 200u
+#define BOOT_STACK_SIZE 16384u
+
+extern u8 boot_stack[];
+extern const u8 trampoline_start[], trampoline_end[], trampoline_far32[], trampoline_far64[],
+	trampoline_gdt_base[], trampoline_cr3[], trampoline_stack[], trampoline_argument[],
+	trampoline_entry[];
+
+static struct percpu boot_cpu;
+
+/* What a starting CPU reports about itself in percpu.online. */
+enum { CPU_SILENT, CPU_UP, CPU_REFUSED };
+static const char *refusal; /* written by the one CPU that is starting */
+
+void smp_boot_cpu_early(void)
+{
+	struct percpu *cpu = &boot_cpu;
+
+	cpu->self = cpu;
+	cpu->online = CPU_UP;
+	for (u32 i = 0; i < STACK_COUNT; i++)
+		cpu->stacks[i] = (struct stack){ .bottom = (u64)boot_stack,
+						 .top = (u64)boot_stack + BOOT_STACK_SIZE };
+	cpus[0] = cpu;
+	percpu_load(cpu);
+}
+
+static int map_stacks(struct percpu *cpu)
+{
+	for (u32 i = 0; i < STACK_COUNT; i++) {
+		int err = host_map_stack(i == STACK_MAIN ? MAIN_STACK_PAGES : IST_STACK_PAGES,
+					 &cpu->stacks[i]);
+
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+int smp_boot_cpu_stacks(void)
+{
+	int err = map_stacks(&boot_cpu);
+
+	if (err)
+		return err;
+	percpu_load(&boot_cpu);
+	return sched_init_cpu(0);
+}
+
+/* The first C code of every other CPU, on its own stack. */
+__noreturn static void ap_main(struct percpu *cpu)
+{
+	features_enable();
+	host_tables_load();
+	percpu_load(cpu);
+	apic_enable();
+	refusal = backend->probe();
+	if (!refusal && backend->cpu_enable())
+		refusal = "no memory";
+	if (refusal) {
+		atomic_store(&cpu->online, (u32)CPU_REFUSED);
+		cpu_stop();
+	}
+	atomic_store(&cpu->online, (u32)CPU_UP);
+	sched_run();
+}
+
+static void put_field(u8 *page, const u8 *field, u64 value, size_t size)
+{
+	memcpy(page + (field - trampoline_start), &value, size);
+}
+
+/* Add the page's address to a field that holds an offset into it. */
+static void relocate_field(u8 *page, const u8 *field, hpa_t at)
+{
+	u32 offset;
+
+	memcpy(&offset, field, sizeof(offset));
+	put_field(page, field, offset + at.raw, sizeof(u32));
+}
+
+static void prepare_trampoline(hpa_t at)
+{
+	u8 *page = hpa_to_ptr(at);
+
+	_Static_assert(sizeof(at.raw) == 8, "fields are 64 bit");
+	memcpy(page, trampoline_start, (size_t)(trampoline_end - trampoline_start));
+	relocate_field(page, trampoline_gdt_base, at);
+	relocate_field(page, trampoline_far32, at);
+	relocate_field(page, trampoline_far64, at);
+	put_field(page, trampoline_cr3, host_tables_root().raw, 8);
+	put_field(page, trampoline_entry, (u64)ap_main, 8);
+}
+
+static bool answered(const struct percpu *cpu, u64 wait_us)
+{
+	u64 end = clock_ns() + wait_us * 1000;
+
+	while (!atomic_load(&cpu->online)) {
+		if (clock_ns() > end)
+			return false;
+		cpu_relax();
+	}
+	return true;
+}
+
+/* INIT, start-up, start-up again if need be. */
+static bool wake(struct percpu *cpu, hpa_t trampoline)
+{
+	u8 page = (u8)(trampoline.raw >> PAGE_SHIFT);
+
+	apic_send_init(cpu->apic_id);
+	clock_delay_us(INIT_WAIT_US);
+	apic_send_startup(cpu->apic_id, page);
+	if (answered(cpu, STARTUP_WAIT_US))
+		return true;
+	apic_send_startup(cpu->apic_id, page);
+	return answered(cpu, ANSWER_MS * 1000);
+}
+
+static int start_cpu(u32 id, hpa_t trampoline)
+{
+	struct percpu *cpu = kzalloc(sizeof(*cpu));
+	u32 index = cpu_count;
+	u8 *page = hpa_to_ptr(trampoline);
+	int err;
+
+	if (!cpu)
+		return E_NOMEM;
+	cpu->self = cpu;
+	cpu->index = index;
+	cpu->apic_id = id;
+	cpus[index] = cpu;
+	err = map_stacks(cpu);
+	if (!err)
+		err = sched_init_cpu(index);
+	if (err)
+		return err;
+	refusal = NULL;
+	put_field(page, trampoline_stack, cpu->stacks[STACK_MAIN].top, 8);
+	put_field(page, trampoline_argument, (u64)cpu, 8);
+	if (!wake(cpu, trampoline)) {
+		/* It may still wake up one day: its area and stack stay. INIT keeps it from that. */
+		apic_send_init(id);
+		log_warn("cpu: APIC id %u does not answer: left out", id);
+	} else if (cpu->online == CPU_REFUSED) {
+		log_warn("cpu: APIC id %u: %s: left out", id, refusal);
+	} else {
+		cpu_count++;
+		return 0;
+	}
+	cpus[index] = NULL;
+	return 0;
+}
+
+void smp_start(const struct acpi_madt *madt, u32 limit, hpa_t trampoline)
+{
+	if (host_map_trampoline(trampoline)) {
+		log_warn("cpu: no memory to start other CPUs");
+		return;
+	}
+	prepare_trampoline(trampoline);
+	for (u32 i = 0; i < madt->cpu_count && cpu_count < limit; i++) {
+		u32 id = madt->cpus[i].apic_id;
+
+		if (!madt->cpus[i].enabled || id == boot_cpu.apic_id)
+			continue;
+		if (id > 254 && !apic_is_x2apic()) {
+			log_warn("cpu: APIC id %u needs x2APIC, which this CPU lacks: left out",
+				 id);
+			continue;
+		}
+		if (start_cpu(id, trampoline)) {
+			log_warn("cpu: no memory for APIC id %u: left out", id);
+			break;
+		}
+	}
+	host_unmap_trampoline(trampoline);
+}

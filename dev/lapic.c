@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The local APIC's choice of the next interrupt, and the way of interrupts to and from it:
+ * see lapic.h; the registers are in lapic_mmio.c. The choice is made at each change and
+ * kept, since it is asked for at every VM entry.
+ */
+#include "dev/lapic.h"
+
+#include "dev/lapic_internal.h"
+
+#define ESR_SEND_VECTOR 0x20u
+#define ESR_RECEIVE_VECTOR 0x40u
+
+#define LVT_DELIVERY(entry) ((entry) >> 8 & 7)
+#define ICR_DELIVERY(icr) ((icr) >> 8 & 7)
+#define ICR_LOGICAL 0x800u
+#define ICR_ASSERT 0x4000u
+#define ICR_LEVEL 0x8000u
+#define ICR_WRITABLE 0xccfffu
+#define ICR_SHORTHAND(icr) ((icr) >> 18 & 3)
+
+enum shorthand { NO_SHORTHAND, SELF, ALL, ALL_OTHERS };
+
+#define DEST_ALL 0xffu
+#define FIRST_VECTOR 16u /* those below are the exceptions', and not allowed */
+
+static void vector_set(struct lapic_vectors *set, u8 vector)
+{
+	set->bits[vector / 64] |= BIT(vector % 64);
+}
+
+static void vector_clear(struct lapic_vectors *set, u8 vector)
+{
+	set->bits[vector / 64] &= ~BIT(vector % 64);
+}
+
+static bool vector_test(const struct lapic_vectors *set, u8 vector)
+{
+	return set->bits[vector / 64] & BIT(vector % 64);
+}
+
+/* The highest vector in the set, or -1. */
+static int vector_highest(const struct lapic_vectors *set)
+{
+	for (int i = 3; i >= 0; i--) {
+		if (set->bits[i])
+			return i * 64 + 63 - __builtin_clzll(set->bits[i]);
+	}
+	return -1;
+}
+
+static bool is_active(const struct lapic *apic)
+{
+	return apic->enabled && (apic->svr & SVR_ENABLE);
+}
+
+void lapic_notify(struct lapic *apic)
+{
+	if (apic->host.update)
+		apic->host.update(apic->host.ctx);
+}
+
+void lapic_refresh(struct lapic *apic)
+{
+	int request = is_active(apic) ? vector_highest(&apic->irr) : -1;
+	int service = vector_highest(&apic->isr), old = apic->pending;
+
+	apic->ppr = apic->tpr;
+	if (service >= 0 && service >> 4 > apic->tpr >> 4)
+		apic->ppr = (u8)(service & 0xf0);
+	apic->pending = request >> 4 > apic->ppr >> 4 ? request : -1;
+	if (apic->pending != old)
+		lapic_notify(apic);
+}
+
+void lapic_ack(struct lapic *apic, u8 vector)
+{
+	if (!vector_test(&apic->irr, vector))
+		return;
+	vector_clear(&apic->irr, vector);
+	vector_set(&apic->isr, vector);
+	lapic_refresh(apic);
+}
+
+void lapic_end_of_interrupt(struct lapic *apic)
+{
+	int vector = vector_highest(&apic->isr);
+
+	if (vector < 0)
+		return;
+	vector_clear(&apic->isr, (u8)vector);
+	if (vector_test(&apic->tmr, (u8)vector) && apic->host.eoi)
+		apic->host.eoi(apic->host.ctx, (u8)vector);
+	lapic_refresh(apic);
+}
+
+static void request(struct lapic *apic, u8 vector, bool level)
+{
+	vector_set(&apic->irr, vector);
+	if (level)
+		vector_set(&apic->tmr, vector);
+	else
+		vector_clear(&apic->tmr, vector);
+	lapic_refresh(apic);
+}
+
+/* An error's own interrupt may have a wrong vector: an error more, but no interrupt again. */
+void lapic_report_error(struct lapic *apic, u32 error)
+{
+	u32 entry = apic->lvt[LVT_ERROR];
+
+	apic->errors |= error;
+	if ((entry & LVT_MASKED) || !is_active(apic))
+		return;
+	if ((entry & 0xff) < FIRST_VECTOR)
+		apic->errors |= ESR_RECEIVE_VECTOR;
+	else
+		request(apic, (u8)entry, false);
+}
+
+bool lapic_request(struct lapic *apic, u8 vector, bool level)
+{
+	if (!is_active(apic))
+		return false;
+	if (vector < FIRST_VECTOR) {
+		lapic_report_error(apic, ESR_RECEIVE_VECTOR);
+		return false;
+	}
+	request(apic, vector, level);
+	return true;
+}
+
+void lapic_raise_local(struct lapic *apic, enum lapic_lvt source)
+{
+	u32 entry = apic->lvt[source];
+
+	if (!(entry & LVT_MASKED))
+		lapic_request(apic, (u8)entry, false);
+}
+
+bool lapic_accepts_pic(const struct lapic *apic)
+{
+	u32 entry = apic->lvt[LVT_LINT0];
+
+	return !apic->enabled || (!(entry & LVT_MASKED) && LVT_DELIVERY(entry) == DELIVER_EXTINT);
+}
+
+static bool matches_logical(const struct lapic *apic, u8 dest)
+{
+	u8 own = (u8)(apic->ldr >> 24);
+
+	if (dest == DEST_ALL)
+		return true;
+	switch (apic->dfr >> 28) {
+	case 0xf: /* flat: a bit per CPU */
+		return dest & own;
+	case 0x0: /* clusters: its number, then a bit per CPU */
+		return dest >> 4 == own >> 4 && (dest & own & 0xf);
+	default:
+		return false;
+	}
+}
+
+bool lapic_is_destination(const struct lapic *apic, const struct lapic_ipi *ipi)
+{
+	if (!apic->enabled)
+		return false;
+	if (ipi->logical)
+		return matches_logical(apic, ipi->dest);
+	return ipi->dest == DEST_ALL || ipi->dest == apic->id;
+}
+
+static void accept_ipi(struct lapic *apic, const struct lapic_ipi *ipi)
+{
+	switch ((enum lapic_delivery)ipi->delivery) {
+	case DELIVER_FIXED:
+	case DELIVER_LOWEST:
+		lapic_request(apic, ipi->vector, false);
+		break;
+	case DELIVER_NMI:
+	case DELIVER_INIT:
+	case DELIVER_STARTUP:
+		if (apic->host.signal)
+			apic->host.signal(apic->host.ctx, ipi->delivery, ipi->vector);
+		break;
+	default:
+		break;
+	}
+}
+
+bool lapic_receive_ipi(struct lapic *apic, const struct lapic_ipi *ipi)
+{
+	if (!lapic_is_destination(apic, ipi))
+		return false;
+	accept_ipi(apic, ipi);
+	return true;
+}
+
+/* Who gets an IPI: this APIC, the others (who see for themselves), or both. */
+static void route_ipi(struct lapic *apic, const struct lapic_ipi *ipi, enum shorthand shorthand)
+{
+	bool self = shorthand == SELF || shorthand == ALL;
+	bool others = shorthand != SELF;
+
+	if (shorthand == NO_SHORTHAND) {
+		self = lapic_is_destination(apic, ipi);
+		/* An id is one APIC; among lowest-priority ones the sender is as good as any. */
+		if (self && ipi->dest != DEST_ALL && !ipi->logical)
+			others = false;
+		if (self && ipi->delivery == DELIVER_LOWEST)
+			others = false;
+	}
+	/* The others first: an INIT to itself leaves nothing here to go on with. */
+	if (others && apic->host.send_ipi)
+		apic->host.send_ipi(apic->host.ctx, ipi);
+	if (self)
+		accept_ipi(apic, ipi);
+}
+
+void lapic_write_icr(struct lapic *apic, u32 value)
+{
+	u32 icr = value & ICR_WRITABLE;
+	enum shorthand shorthand = ICR_SHORTHAND(icr);
+	struct lapic_ipi ipi = {
+		.delivery = ICR_DELIVERY(icr),
+		.vector = (u8)icr,
+		.dest = shorthand == NO_SHORTHAND ? (u8)(apic->icr_high >> 24) : DEST_ALL,
+		.logical = shorthand == NO_SHORTHAND && (icr & ICR_LOGICAL),
+	};
+
+	apic->icr_low = icr;
+	switch ((enum lapic_delivery)ipi.delivery) {
+	case DELIVER_FIXED:
+	case DELIVER_LOWEST:
+		if (ipi.vector < FIRST_VECTOR) {
+			lapic_report_error(apic, ESR_SEND_VECTOR);
+			return;
+		}
+		break;
+	case DELIVER_INIT:
+		/* A level de-assert only told APICs of another age to synchronise. */
+		if ((icr & (ICR_LEVEL | ICR_ASSERT)) == ICR_LEVEL)
+			return;
+		/* fall through */
+	case DELIVER_NMI:
+	case DELIVER_STARTUP:
+		/* Not allowed, and without effect, with a shorthand that includes the sender. */
+		if (shorthand == SELF || shorthand == ALL)
+			return;
+		break;
+	default:
+		return;
+	}
+	route_ipi(apic, &ipi, shorthand);
+}

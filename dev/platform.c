@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Wires the device models into a PC for one VM: which ports, which interrupt inputs, and what
+ * powers off, resets and interrupts. Everything here runs with the VM's device lock held, but for
+ * create, reset and destroy.
+ */
+#include "dev/platform.h"
+
+#include "dev/acpi_tables.h"
+#include "dev/debug_exit.h"
+#include "dev/ioapic.h"
+#include "dev/lapic.h"
+#include "dev/pic.h"
+#include "dev/pit.h"
+#include "dev/pm.h"
+#include "dev/reset.h"
+#include "dev/rtc.h"
+#include "dev/uart.h"
+#include "lib/err.h"
+#include "lib/log.h"
+#include "mm/heap.h"
+#include "vm/guest_e820.h"
+
+#define ACPI_TABLES_GPA 0xe0000ull
+#define ACPI_TABLES_SIZE 0x4000u
+
+struct pc {
+	struct uart uart;
+	struct pic pic;
+	struct pit pit;
+	struct rtc rtc;
+	struct lapic lapic;
+	struct ioapic ioapic;
+	struct pm pm;
+	struct reset reset;
+	struct debug_exit debug_exit;
+};
+
+static const u8 apic_ids[] = { 0 }; /* of the CPUs */
+
+static struct pc *pc_of(struct vm *vm)
+{
+	return vm->platform;
+}
+
+static void interrupts_changed(void *ctx)
+{
+	vm_kick(ctx, REQUEST_EVENT);
+}
+
+static void pic_output(void *ctx, bool level __unused)
+{
+	vm_kick(ctx, REQUEST_EVENT);
+}
+
+/* An ISA interrupt is an input of both: the guest masks it at the one it does not use. */
+static void isa_irq_set(void *ctx, unsigned int irq, bool level)
+{
+	struct pc *pc = ctx;
+
+	pic_set_irq(&pc->pic, irq, level);
+	ioapic_set_irq(&pc->ioapic, irq == PIT_IRQ ? IOAPIC_PIT_PIN : irq, level);
+}
+
+static struct irq_line isa_irq(struct pc *pc, unsigned int irq)
+{
+	return (struct irq_line){ .set = isa_irq_set, .ctx = pc, .pin = irq };
+}
+
+/* NMIs have no source here, and the 8259's interrupts (ExtINT) come in by LINT0. */
+static bool ioapic_deliver(void *ctx, const struct lapic_ipi *message, bool level)
+{
+	struct pc *pc = ctx;
+
+	if (message->delivery != DELIVER_FIXED && message->delivery != DELIVER_LOWEST)
+		return false;
+	return lapic_is_destination(&pc->lapic, message) &&
+	       lapic_request(&pc->lapic, message->vector, level);
+}
+
+static void interrupt_ended(void *ctx, u8 vector)
+{
+	ioapic_eoi(&pc_of(ctx)->ioapic, vector);
+}
+
+static void uart_output(void *ctx, u8 byte)
+{
+	vm_console->output(ctx, byte);
+}
+
+static void uart_room(void *ctx)
+{
+	vm_console->room(ctx);
+}
+
+static void power_off(void *ctx)
+{
+	vm_poweroff(ctx);
+}
+
+static void reset(void *ctx)
+{
+	vm_reset(ctx);
+}
+
+static void debug_exit(void *ctx, u8 code)
+{
+	vm_end(ctx, code);
+}
+
+struct wiring {
+	u64 base, len;
+	const struct io_ops *ops;
+	void *dev;
+};
+
+static int wire(struct io_space *space, const struct wiring *wiring, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		const struct wiring *w = &wiring[i];
+		int err = io_space_add(space, w->base, w->len, w->ops, w->dev);
+
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+static int pc_wire(struct vm *vm, struct pc *pc)
+{
+	const struct wiring ports[] = {
+		{ PIC_MASTER_PORT, PIC_PORTS, &pic_master_io, &pc->pic },
+		{ PIC_SLAVE_PORT, PIC_PORTS, &pic_slave_io, &pc->pic },
+		{ PIC_ELCR_PORT, PIC_ELCR_PORTS, &pic_elcr_io, &pc->pic },
+		{ PIT_PORT, PIT_PORTS, &pit_io, &pc->pit },
+		{ PIT_PORT61, 1, &pit_port61_io, &pc->pit },
+		{ RESET_KBD_DATA_PORT, 1, &reset_kbd_data_io, &pc->reset },
+		{ RESET_KBD_COMMAND_PORT, 1, &reset_kbd_command_io, &pc->reset },
+		{ RTC_PORT, RTC_PORTS, &rtc_io, &pc->rtc },
+		{ RESET_PORT92, 1, &reset_port92_io, &pc->reset },
+		{ DEBUG_EXIT_PORT, DEBUG_EXIT_PORTS, &debug_exit_io, &pc->debug_exit },
+		{ UART_COM1_PORT, UART_PORTS, &uart_io, &pc->uart },
+		{ PM_PORT, PM_PORTS, &pm_io, &pc->pm },
+		{ RESET_CONTROL_PORT, 1, &reset_control_io, &pc->reset },
+	};
+	const struct wiring memory[] = {
+		{ IOAPIC_BASE, IOAPIC_SIZE, &ioapic_io, &pc->ioapic },
+		{ LAPIC_BASE, LAPIC_SIZE, &lapic_io, &pc->lapic },
+	};
+	int err = wire(&vm->ports, ports, ARRAY_SIZE(ports));
+
+	return err ? err : wire(&vm->mmio, memory, ARRAY_SIZE(memory));
+}
+
+static int pc_create(struct vm *vm)
+{
+	const struct uart_host console = { .output = uart_output, .room = uart_room, .ctx = vm };
+	const struct lapic_host vcpu = {
+		.update = interrupts_changed,
+		.eoi = interrupt_ended,
+		.ctx = vm,
+	};
+	u64 below_4g = guest_low_size(vm->config->mem);
+	struct pc *pc = kzalloc(sizeof(*pc));
+	int err;
+
+	if (!pc)
+		return E_NOMEM;
+	vm->platform = pc;
+	pic_init(&pc->pic, pic_output, vm);
+	ioapic_init(&pc->ioapic, acpi_ioapic_id(apic_ids, ARRAY_SIZE(apic_ids)), ioapic_deliver,
+		    pc);
+	pit_init(&pc->pit, isa_irq(pc, PIT_IRQ), &vm->timers);
+	rtc_init(&pc->rtc, isa_irq(pc, RTC_IRQ), &vm->timers, below_4g, vm->config->mem - below_4g);
+	uart_init(&pc->uart, isa_irq(pc, UART_COM1_IRQ), &console);
+	lapic_init(&pc->lapic, apic_ids[0], true, &vcpu, &vm->timers);
+	pm_init(&pc->pm, power_off, vm);
+	reset_init(&pc->reset, reset, vm);
+	debug_exit_init(&pc->debug_exit, debug_exit, vm);
+	err = pc_wire(vm, pc);
+	if (err)
+		kfree(pc, sizeof(*pc));
+	return err;
+}
+
+static void write_acpi_tables(struct vm *vm)
+{
+	u8 *tables = kzalloc(ACPI_TABLES_SIZE);
+	int err = tables ? acpi_tables_build(tables, ACPI_TABLES_SIZE, GPA(ACPI_TABLES_GPA),
+					     apic_ids, ARRAY_SIZE(apic_ids))
+			 : E_NOMEM;
+
+	/* They come as the bytes used, which fit into the memory that every VM has below 1 MiB. */
+	if (err > 0)
+		err = guest_mem_write(&vm->mem, GPA(ACPI_TABLES_GPA), tables, (u64)err);
+	if (err)
+		log_error("vm %s: its ACPI tables could not be written", vm->name);
+	kfree(tables, ACPI_TABLES_SIZE);
+}
+
+static void pc_reset(struct vm *vm)
+{
+	struct pc *pc = pc_of(vm);
+
+	spin_lock(&vm->dev_lock);
+	pic_reset(&pc->pic);
+	ioapic_reset(&pc->ioapic);
+	pit_reset(&pc->pit);
+	rtc_reset(&pc->rtc);
+	uart_reset(&pc->uart);
+	lapic_reset(&pc->lapic);
+	lapic_init_virtual_wire(&pc->lapic);
+	pm_reset(&pc->pm);
+	reset_reset(&pc->reset);
+	spin_unlock(&vm->dev_lock);
+	write_acpi_tables(vm);
+}
+
+static void pc_destroy(struct vm *vm)
+{
+	kfree(vm->platform, sizeof(struct pc));
+	vm->platform = NULL;
+}
+
+static bool pc_intr_pending(struct vm *vm)
+{
+	const struct pc *pc = pc_of(vm);
+
+	return lapic_pending(&pc->lapic) >= 0 ||
+	       (pic_pending(&pc->pic) && lapic_accepts_pic(&pc->lapic));
+}
+
+static int pc_intr_ack(struct vm *vm)
+{
+	struct pc *pc = pc_of(vm);
+	int vector;
+
+	if (pic_pending(&pc->pic) && lapic_accepts_pic(&pc->lapic))
+		return pic_ack(&pc->pic);
+	vector = lapic_pending(&pc->lapic);
+	if (vector >= 0)
+		lapic_ack(&pc->lapic, (u8)vector);
+	return vector;
+}
+
+static u64 pc_apic_base_read(struct vm *vm)
+{
+	return lapic_read_base(&pc_of(vm)->lapic);
+}
+
+static bool pc_apic_base_write(struct vm *vm, u64 value)
+{
+	int err;
+
+	spin_lock(&vm->dev_lock);
+	err = lapic_write_base(&pc_of(vm)->lapic, value);
+	spin_unlock(&vm->dev_lock);
+	if (err == E_UNSUPPORTED)
+		vm_guest_log(vm, "moving the local APIC to %llx is not supported",
+			     (unsigned long long)value);
+	return !err;
+}
+
+static u8 pc_tpr_read(struct vm *vm)
+{
+	return lapic_read_cr8(&pc_of(vm)->lapic);
+}
+
+static void pc_tpr_write(struct vm *vm, u8 value)
+{
+	spin_lock(&vm->dev_lock);
+	lapic_write_cr8(&pc_of(vm)->lapic, value);
+	spin_unlock(&vm->dev_lock);
+}
+
+static bool pc_console_input(struct vm *vm, u8 byte)
+{
+	return uart_input(&pc_of(vm)->uart, byte);
+}
+
+const struct platform_ops pc_platform = {
+	.create = pc_create,
+	.reset = pc_reset,
+	.destroy = pc_destroy,
+	.intr_pending = pc_intr_pending,
+	.intr_ack = pc_intr_ack,
+	.apic_base_read = pc_apic_base_read,
+	.apic_base_write = pc_apic_base_write,
+	.tpr_read = pc_tpr_read,
+	.tpr_write = pc_tpr_write,
+	.console_input = pc_console_input,
+	.rsdp = { ACPI_TABLES_GPA },
+};

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Private to the TDP tree: entries, and a walk over them. The iterator visits, in
+ * pre-order, every entry whose range meets [start, end): each table entry before the
+ * entries of its table.
+ *
+ *	level 4     [ A ]          visited in the order A B C d e f g H:
+ *	             /             down from each table (read again just before: the body of
+ *	level 3    [ B H ]         the loop or another CPU may have changed it), then
+ *	            /              sideways, and up at the end of a table
+ *	level 2   [ C g ]
+ *	           /
+ *	level 1  [ d e f ]
+ *
+ * Whoever reads entries must be in a walk (tlb_walk_begin) or hold tdp->lock, so that no
+ * table is freed underneath.
+ */
+#pragma once
+
+#include "arch/direct_map.h"
+#include "lib/addr.h"
+#include "lib/atomic.h"
+#include "mm/tdp.h"
+
+#define TDP_ROOT_LEVEL 4u
+
+/* An entry of the tree. */
+struct tdp_entry {
+	u64 *sptep;
+	u64 spte; /* what *sptep was when it was last read or changed */
+	gfn_t gfn; /* one of those that the entry stands for, see tdp_entry_first */
+	unsigned int level;
+};
+
+static inline struct tdp_entry tdp_entry_read(u64 *table, unsigned int level, gfn_t gfn)
+{
+	u64 *sptep = &table[(gfn.raw >> (9 * (level - 1))) % TABLE_ENTRIES];
+
+	return (struct tdp_entry){
+		.sptep = sptep,
+		.spte = atomic_load(sptep),
+		.gfn = gfn,
+		.level = level,
+	};
+}
+
+/* The root's entry for gfn, which the root must cover. */
+static inline struct tdp_entry tdp_entry_root(const struct tdp *tdp, gfn_t gfn)
+{
+	return tdp_entry_read(hpa_to_ptr(tdp->root), tdp->root_level, gfn);
+}
+
+/* The entry for the same gfn in the table that entry.spte links to. */
+static inline struct tdp_entry tdp_entry_below(const struct spte_format *fmt,
+					       struct tdp_entry entry)
+{
+	u64 *table = hpa_to_ptr(spte_hpa(fmt, entry.spte));
+
+	return tdp_entry_read(table, entry.level - 1, entry.gfn);
+}
+
+/* Follow links down, from entry to the one that is not a table. */
+static inline struct tdp_entry tdp_entry_lowest(const struct spte_format *fmt,
+						struct tdp_entry entry)
+{
+	while (spte_is_table(fmt, entry.spte, entry.level))
+		entry = tdp_entry_below(fmt, entry);
+	return entry;
+}
+
+/* The first gfn that the entry stands for. */
+static inline gfn_t tdp_entry_first(struct tdp_entry entry)
+{
+	return GFN(align_down(entry.gfn.raw, level_pages(entry.level)));
+}
+
+/* The first gfn that a root does not cover. */
+static inline u64 tdp_gfn_limit(const struct tdp *tdp)
+{
+	return level_pages(tdp->root_level + 1);
+}
+
+static inline bool tdp_covers(const struct tdp *tdp, gfn_t gfn)
+{
+	return gfn.raw >> (9 * tdp->root_level) == 0;
+}
+
+struct tdp_iter {
+	const struct tdp *tdp;
+	struct tdp_entry at; /* the current entry; what is still to visit is [at.gfn, end) */
+	gfn_t end;
+	bool valid; /* there is a current entry */
+	u64 *tables[TDP_ROOT_LEVEL + 1]; /* by level, from the root down to the current one */
+};
+
+/* Begin at the root with gfn start; end is cut to what the root covers. */
+void tdp_iter_start(struct tdp_iter *iter, const struct tdp *tdp, gfn_t start, gfn_t end);
+
+/* Go on to the next entry in pre-order. */
+void tdp_iter_next(struct tdp_iter *iter);
+
+/* Go on to the next entry that is not below the current one. */
+void tdp_iter_skip(struct tdp_iter *iter);
+
+/*
+ * Begin again at the root with what is left, the current entry included: after the walk or the
+ * lock was given up, no table known from before may be used.
+ */
+void tdp_iter_restart(struct tdp_iter *iter);
+
+#define tdp_for_each(iter, tdp, start, end) \
+	for (tdp_iter_start(iter, tdp, start, end); (iter)->valid; tdp_iter_next(iter))

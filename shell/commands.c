@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The commands. Each prints one record a line, of words key=value, so that people and
+ * scripts read the same.
+ */
+#include "arch/clock.h"
+#include "arch/console.h"
+#include "arch/features.h"
+#include "arch/log.h"
+#include "arch/percpu.h"
+#include "arch/power.h"
+#include "lib/log.h"
+#include "mm/frames.h"
+#include "shell/mux.h"
+#include "shell/shell.h"
+#include "version.h"
+
+typedef unsigned long long ull;
+
+static void cmd_help(u32 argc __unused, char **argv __unused)
+{
+	for (u32 i = 0; i < shell_command_count; i++)
+		shell_print("%-9s %s\n", shell_commands[i].name, shell_commands[i].usage);
+}
+
+static void cmd_version(u32 argc __unused, char **argv __unused)
+{
+	char names[200];
+
+	features_names(names, sizeof(names));
+	shell_print("sill version=%s commit=%s backend=%s paging=%s uptime-ms=%llu\n", SILL_VERSION,
+		    SILL_COMMIT, backend->name, backend->tdp_name, (ull)(clock_ns() / NS_PER_MS));
+	shell_print("cpu vendor=%s features: %s\n", cpu_features.vendor, names);
+}
+
+static void cmd_cpus(u32 argc __unused, char **argv __unused)
+{
+	static const char *const modes[] = {
+		[CPU_HOST] = "host", [CPU_GUEST] = "guest", [CPU_IDLE] = "idle"
+	};
+
+	for (u32 i = 0; i < cpu_count; i++) {
+		const struct percpu *cpu = cpus[i];
+		const struct vcpu *vcpu = cpu->vcpu;
+
+		shell_print("cpu index=%u apic=%u mode=%s vcpu=%s interrupts=%llu nmis=%llu "
+			    "ipis-sent=%llu\n",
+			    cpu->index, cpu->apic_id, modes[atomic_load(&cpu->mode)],
+			    vcpu ? vcpu->vm->name : "-", (ull)cpu->interrupts, (ull)cpu->nmis,
+			    (ull)cpu->ipis);
+	}
+}
+
+static void print_owner(const struct frame_owner *owner, void *ctx __unused)
+{
+	shell_print("owner id=%u frames=%llu name=\"%s\"\n", owner->id,
+		    (ull)atomic_load(&owner->frames), owner->name);
+}
+
+static void cmd_mem(u32 argc __unused, char **argv __unused)
+{
+	struct frame_stats stats;
+
+	frame_stats_read(&stats);
+	shell_print("frames total=%llu free=%llu blocks-4k=%llu blocks-2m=%llu blocks-1g=%llu\n",
+		    (ull)stats.total, (ull)stats.free, (ull)stats.free_blocks[LEVEL_4K],
+		    (ull)stats.free_blocks[LEVEL_2M], (ull)stats.free_blocks[LEVEL_1G]);
+	frame_owner_for_each(print_owner, NULL);
+}
+
+static void cmd_log(u32 argc __unused, char **argv __unused)
+{
+	static char copy[32768];
+	size_t len = log_copy(copy, sizeof(copy));
+
+	console_write(copy, len);
+}
+
+static void print_vm(struct vm *vm, void *ctx __unused)
+{
+	const struct tdp_stats *s = &vm->tdp.stats;
+
+	shell_print("vm name=%s mem=%lluM vcpus=1 console=%s pf_taken=%llu pf_fixed=%llu "
+		    "pf_spurious=%llu pages_4k=%llu pages_2m=%llu pages_1g=%llu table_pages=%llu\n",
+		    vm->name, (ull)(guest_mem_size(&vm->mem) >> 20),
+		    mux_is_focus(vm) ? "yes" : "no", (ull)s->pf_taken, (ull)s->pf_fixed,
+		    (ull)s->pf_spurious, (ull)s->pages_4k, (ull)s->pages_2m, (ull)s->pages_1g,
+		    (ull)s->table_pages);
+}
+
+static void cmd_vm(u32 argc __unused, char **argv __unused)
+{
+	if (!vm_count())
+		shell_print("no VM\n");
+	vm_for_each(print_vm, NULL);
+}
+
+static void print_vcpu(struct vm *vm, void *ctx __unused)
+{
+	static const char *const names[EXIT_KINDS] = {
+		[EXIT_UNKNOWN] = "unknown",
+		[EXIT_HOST] = "host",
+		[EXIT_CPUID] = "cpuid",
+		[EXIT_RDMSR] = "rdmsr",
+		[EXIT_WRMSR] = "wrmsr",
+		[EXIT_IO] = "io",
+		[EXIT_TDP_FAULT] = "tdp",
+		[EXIT_HLT] = "hlt",
+		[EXIT_CR_ACCESS] = "cr",
+		[EXIT_INTR_WINDOW] = "window",
+		[EXIT_NMI_WINDOW] = "nmi-window",
+		[EXIT_NOP] = "nop",
+		[EXIT_UD] = "ud",
+		[EXIT_EXCEPTION] = "exception",
+		[EXIT_SHUTDOWN] = "shutdown",
+		[EXIT_ENTRY_FAILED] = "entry-failed",
+	};
+	const struct vcpu *vcpu = &vm->vcpu;
+
+	shell_print("vcpu vm=%s index=0 cpu=%u state=%s rip=%llx rsp=%llx rflags=%llx exits:",
+		    vm->name, vcpu->cpu, vcpu->halted ? "halted" : "running", (ull)vcpu->regs.rip,
+		    (ull)vcpu->regs.gpr[GPR_RSP], (ull)vcpu->regs.rflags);
+	for (u32 i = 0; i < EXIT_KINDS; i++) {
+		if (vcpu->exits[i])
+			shell_print(" %s=%llu", names[i], (ull)vcpu->exits[i]);
+	}
+	shell_print("\n");
+}
+
+static void cmd_vcpu(u32 argc __unused, char **argv __unused)
+{
+	if (!vm_count())
+		shell_print("no vCPU\n");
+	vm_for_each(print_vcpu, NULL);
+}
+
+static void cmd_console(u32 argc, char **argv)
+{
+	if (argc > 1 && !mux_set_focus(argv[1]))
+		shell_print("error: no VM '%s'\n", argv[1]);
+	else if (!mux_close_shell())
+		shell_print("no guest is running\n");
+}
+
+static void cmd_reboot(u32 argc __unused, char **argv __unused)
+{
+	machine_reboot();
+}
+
+static void cmd_poweroff(u32 argc __unused, char **argv __unused)
+{
+	machine_poweroff();
+}
+
+static void cmd_panic(u32 argc __unused, char **argv __unused)
+{
+	panic("asked for in the shell");
+}
+
+const struct shell_command shell_commands[] = {
+	{ "help", "this list", cmd_help },
+	{ "version", "what runs here", cmd_version },
+	{ "cpus", "the CPUs and what each is doing", cmd_cpus },
+	{ "mem", "free memory, and who has the rest, in 4 KiB frames", cmd_mem },
+	{ "log", "the log since start-up", cmd_log },
+	{ "vm", "the virtual machines", cmd_vm },
+	{ "vcpu", "their virtual CPUs, where each was at its last exit, exits by reason",
+	  cmd_vcpu },
+	{ "console", "[VM] back to a guest's console", cmd_console },
+	{ "reboot", "restart the machine", cmd_reboot },
+	{ "poweroff", "switch the machine off", cmd_poweroff },
+	{ "panic", "stop with a report, to see what one looks like", cmd_panic },
+};
+const u32 shell_command_count = ARRAY_SIZE(shell_commands);

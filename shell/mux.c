@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The console multiplexer. See mux.h.
+ *
+ * Input arrives on the boot CPU only, in its interrupt window. Output comes from any CPU with
+ * the device lock of its VM held, so mux_lock ranks below it.
+ */
+#include "shell/mux.h"
+
+#include "arch/console.h"
+#include "lib/log.h"
+#include "lib/string.h"
+#include "mm/heap.h"
+#include "shell/shell.h"
+
+#define INPUT_SIZE 1024u
+#define KEPT_SIZE 16384u
+#define LINE_SIZE 160u
+
+/* One guest's side. */
+struct guest_console {
+	char kept[KEPT_SIZE]; /* [mux_lock] output while the shell is open, the newest of it */
+	u64 kept_bytes; /* [mux_lock] ever since the shell was opened */
+	char line[LINE_SIZE]; /* [mux_lock] a line of a guest that is not the focus */
+	u32 line_used;
+};
+
+static struct spinlock mux_lock = SPINLOCK(LOCK_CONSOLE);
+static struct vm *focus; /* [mux_lock] */
+static bool shell_is_open; /* [mux_lock] */
+static u8 escape_char;
+static u8 input[INPUT_SIZE]; /* [mux_lock] for the focus */
+static u32 input_first, input_count; /* [mux_lock] */
+
+void mux_init(u8 escape)
+{
+	escape_char = escape;
+}
+
+static void line_flush(struct vm *vm, struct guest_console *con)
+{
+	console_write(vm->name, strlen(vm->name));
+	console_write("| ", 2);
+	console_write(con->line, con->line_used);
+	console_write("\n", 1);
+	con->line_used = 0;
+}
+
+static void line_add(struct vm *vm, struct guest_console *con, u8 byte)
+{
+	if (byte == '\n' || con->line_used == LINE_SIZE)
+		line_flush(vm, con);
+	if (byte >= ' ')
+		con->line[con->line_used++] = (char)byte;
+}
+
+static void mux_output(struct vm *vm, u8 byte)
+{
+	struct guest_console *con = vm->console;
+	char c = (char)byte;
+
+	spin_lock(&mux_lock);
+	if (vm != focus) {
+		if (con)
+			line_add(vm, con, byte);
+	} else if (!shell_is_open) {
+		console_write_raw(&c, 1);
+	} else if (con) {
+		con->kept[con->kept_bytes++ % KEPT_SIZE] = c;
+	}
+	spin_unlock(&mux_lock);
+}
+
+/* dev_lock held: hand input to the guest until it takes no more. */
+static void feed(struct vm *vm)
+{
+	spin_lock(&mux_lock);
+	while (vm == focus && input_count && platform->console_input(vm, input[input_first])) {
+		input_first = (input_first + 1) % INPUT_SIZE;
+		input_count--;
+	}
+	spin_unlock(&mux_lock);
+}
+
+static void feed_focus(struct vm *vm, void *ctx __unused)
+{
+	if (!mux_is_focus(vm))
+		return;
+	spin_lock(&vm->dev_lock);
+	feed(vm);
+	spin_unlock(&vm->dev_lock);
+}
+
+bool mux_is_focus(const struct vm *vm)
+{
+	return atomic_load(&focus) == vm;
+}
+
+/* With the ring full the byte is lost, as on a UART that overruns. */
+static void input_add(u8 byte)
+{
+	spin_lock(&mux_lock);
+	if (focus && input_count < INPUT_SIZE) {
+		input[(input_first + input_count) % INPUT_SIZE] = byte;
+		input_count++;
+	}
+	spin_unlock(&mux_lock);
+}
+
+void mux_poll(void)
+{
+	int c;
+
+	while ((c = console_getc()) >= 0) {
+		if (atomic_load(&shell_is_open))
+			shell_input((u8)c, escape_char);
+		else if (c == escape_char)
+			mux_open_shell();
+		else
+			input_add((u8)c);
+	}
+	vm_for_each(feed_focus, NULL);
+}
+
+void mux_open_shell(void)
+{
+	bool was_open;
+
+	spin_lock(&mux_lock);
+	was_open = shell_is_open;
+	shell_is_open = true;
+	if (focus && focus->console)
+		((struct guest_console *)focus->console)->kept_bytes = 0;
+	spin_unlock(&mux_lock);
+	if (!was_open)
+		shell_start();
+}
+
+/* mux_lock held: what the focus wrote while the shell was open. */
+static void replay_kept(struct guest_console *con)
+{
+	u64 start = con->kept_bytes > KEPT_SIZE ? con->kept_bytes - KEPT_SIZE : 0;
+
+	for (u64 i = start; i < con->kept_bytes; i++)
+		console_write_raw(&con->kept[i % KEPT_SIZE], 1);
+	con->kept_bytes = 0;
+}
+
+bool mux_close_shell(void)
+{
+	bool closed;
+
+	spin_lock(&mux_lock);
+	closed = focus != NULL;
+	if (closed) {
+		shell_is_open = false;
+		if (focus->console)
+			replay_kept(focus->console);
+	}
+	spin_unlock(&mux_lock);
+	return closed;
+}
+
+struct focus_wish {
+	const char *name;
+	bool found;
+};
+
+static void focus_by_name(struct vm *vm, void *ctx)
+{
+	struct focus_wish *wish = ctx;
+	struct guest_console *con = vm->console;
+
+	if (strcmp(vm->name, wish->name) != 0)
+		return;
+	wish->found = true;
+	spin_lock(&mux_lock);
+	if (con && con->line_used)
+		line_flush(vm, con);
+	focus = vm;
+	input_count = 0;
+	spin_unlock(&mux_lock);
+}
+
+bool mux_set_focus(const char *name)
+{
+	struct focus_wish wish = { .name = name };
+
+	vm_for_each(focus_by_name, &wish);
+	return wish.found;
+}
+
+static void mux_opened(struct vm *vm)
+{
+	vm->console = kzalloc(sizeof(struct guest_console));
+	if (!vm->console)
+		log_warn("vm %s: no memory to keep its console output", vm->name);
+	spin_lock(&mux_lock);
+	if (!focus)
+		focus = vm;
+	spin_unlock(&mux_lock);
+}
+
+static void focus_any(struct vm *vm, void *ctx __unused)
+{
+	spin_lock(&mux_lock);
+	if (!focus)
+		focus = vm;
+	spin_unlock(&mux_lock);
+}
+
+static void mux_closed(struct vm *vm)
+{
+	struct guest_console *con = vm->console;
+
+	spin_lock(&mux_lock);
+	if (con && vm != focus && con->line_used)
+		line_flush(vm, con);
+	if (con && vm == focus && shell_is_open)
+		replay_kept(con);
+	if (vm == focus)
+		focus = NULL;
+	spin_unlock(&mux_lock);
+	kfree(con, sizeof(*con));
+	vm->console = NULL;
+	vm_for_each(focus_any, NULL);
+}
+
+const struct vm_console_ops mux_console_ops = {
+	.opened = mux_opened,
+	.closed = mux_closed,
+	.output = mux_output,
+	.room = feed,
+};

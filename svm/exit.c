@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * From the CPU's exit code to struct vm_exit.
+ */
+#include "mm/spte.h"
+#include "svm/svm.h"
+
+#define KIND(name, exit_kind) [SVM_EXIT_##name] = { .kind = (exit_kind) }
+#define KIND_MORE(name, exit_kind) [SVM_EXIT_##name] = { .kind = (exit_kind), .more = true }
+
+/* more: decode_more() has something to add. NPF lies outside, and has too. */
+static const struct {
+	u8 kind;
+	bool more;
+} exit_kinds[] = {
+	/* CR registers are intercepted by number; the instruction tells which and how. */
+	[SVM_EXIT_CR0_READ... SVM_EXIT_CR15_WRITE] = { .kind = EXIT_CR_ACCESS },
+	[SVM_EXIT_EXCEPTION_0... SVM_EXIT_EXCEPTION_31] = { .kind = EXIT_EXCEPTION, .more = true },
+	KIND(INTR, EXIT_HOST),
+	KIND(NMI, EXIT_HOST),
+	KIND(SMI, EXIT_HOST),
+	KIND(INIT, EXIT_HOST),
+	KIND_MORE(VINTR, EXIT_INTR_WINDOW),
+	KIND(RDPMC, EXIT_UD),
+	KIND(CPUID, EXIT_CPUID),
+	KIND_MORE(IRET, EXIT_NMI_WINDOW),
+	KIND(INVD, EXIT_NOP),
+	KIND(HLT, EXIT_HLT),
+	KIND(INVLPGA, EXIT_UD),
+	KIND_MORE(IOIO, EXIT_IO),
+	KIND_MORE(MSR, EXIT_RDMSR),
+	KIND(SHUTDOWN, EXIT_SHUTDOWN),
+	KIND(VMRUN, EXIT_UD),
+	KIND(VMMCALL, EXIT_UD),
+	KIND(VMLOAD, EXIT_UD),
+	KIND(VMSAVE, EXIT_UD),
+	KIND(STGI, EXIT_UD),
+	KIND(CLGI, EXIT_UD),
+	KIND(SKINIT, EXIT_UD),
+	KIND(WBINVD, EXIT_NOP),
+	KIND(MONITOR, EXIT_UD),
+	KIND(MWAIT, EXIT_UD),
+	KIND(MWAIT_ARMED, EXIT_UD),
+};
+
+static void decode_io(const struct vmcb *vmcb, struct vm_exit *exit)
+{
+	u64 info = vmcb->exit_info1;
+
+	exit->io.port = IOIO_PORT(info);
+	exit->io.size = IOIO_SIZE(info);
+	exit->io.in = info & IOIO_IN;
+	exit->io.string = info & IOIO_STRING;
+	exit->io.rep = info & IOIO_REP;
+	exit->insn_len = (u8)(vmcb->exit_info2 - vmcb->rip);
+}
+
+static void decode_npf(const struct vmcb *vmcb, struct vm_exit *exit)
+{
+	u64 info = vmcb->exit_info1;
+
+	exit->kind = EXIT_TDP_FAULT;
+	exit->fault.gpa = GPA(vmcb->exit_info2);
+	exit->fault.table_walk = info & NPF_TABLE_WALK;
+	exit->fault.access = ACCESS_READ | (info & NPF_WRITE ? ACCESS_WRITE : 0) |
+			     (info & NPF_FETCH ? ACCESS_EXEC : 0);
+}
+
+static void decode_exception(const struct vmcb *vmcb, struct vm_exit *exit)
+{
+	exit->exception.vector = (u8)(vmcb->exit_code - SVM_EXIT_EXCEPTION_0);
+	exit->exception.error = (u32)vmcb->exit_info1;
+}
+
+/* The IRET that ends NMI blocking is about to run: from the next exit on NMIs may come again. */
+static void end_nmi_blocking(struct svm_vcpu *svm)
+{
+	svm->nmi_blocked = svm->nmi_window = false;
+	svm->vmcb->intercept1 &= ~(u32)INTERCEPT_IRET;
+}
+
+/* What the CPU's code alone does not say. */
+static void decode_more(struct vcpu *vcpu, struct vm_exit *exit)
+{
+	struct svm_vcpu *svm = svm_of(vcpu);
+
+	switch (svm->vmcb->exit_code) {
+	case SVM_EXIT_IOIO:
+		decode_io(svm->vmcb, exit);
+		break;
+	case SVM_EXIT_NPF:
+		decode_npf(svm->vmcb, exit);
+		break;
+	case SVM_EXIT_MSR:
+		if (svm->vmcb->exit_info1)
+			exit->kind = EXIT_WRMSR;
+		break;
+	case SVM_EXIT_VINTR:
+		svm_want_window(vcpu, EVENT_INTR, false);
+		break;
+	case SVM_EXIT_IRET:
+		end_nmi_blocking(svm);
+		break;
+	default:
+		if ((u32)svm->vmcb->exit_code == SVM_EXIT_INVALID_LOW)
+			exit->kind = EXIT_ENTRY_FAILED;
+		else if (exit->kind == EXIT_EXCEPTION)
+			decode_exception(svm->vmcb, exit);
+	}
+}
+
+void svm_decode_exit(struct vcpu *vcpu, struct vm_exit *exit)
+{
+	const struct vmcb *vmcb = vmcb_of(vcpu);
+	u64 code = vmcb->exit_code;
+
+	exit->code = code;
+	exit->info[0] = vmcb->exit_info1;
+	exit->info[1] = vmcb->exit_info2;
+	exit->insn_len = 0;
+	if (svm_has_nrips && vmcb->next_rip - vmcb->rip - 1 < INSN_MAX_LEN)
+		exit->insn_len = (u8)(vmcb->next_rip - vmcb->rip);
+	exit->interrupted.kind = EVENT_NONE;
+	if (unlikely(vmcb->exit_int_info & EVENT_VALID))
+		svm_interrupted_event(vmcb, &exit->interrupted);
+	if (likely(code < ARRAY_SIZE(exit_kinds))) {
+		exit->kind = exit_kinds[code].kind;
+		if (!exit_kinds[code].more)
+			return;
+	} else {
+		exit->kind = EXIT_UNKNOWN;
+	}
+	decode_more(vcpu, exit);
+}
+
+const char *svm_exit_name(u64 code)
+{
+	switch (code) {
+#define EXIT(name, number) \
+	case number:       \
+		return #name;
+		SVM_EXITS(EXIT)
+#undef EXIT
+	default:
+		break;
+	}
+	if (code <= SVM_EXIT_CR15_WRITE)
+		return code < 16 ? "CR_READ" : "CR_WRITE";
+	if (code >= SVM_EXIT_EXCEPTION_0 && code <= SVM_EXIT_EXCEPTION_31)
+		return "EXCEPTION";
+	return (u32)code == SVM_EXIT_INVALID_LOW ? "INVALID" : "?";
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Inside svm/: what a vCPU and a CPU have there, shared by the files of this folder.
+ */
+#pragma once
+
+#include "mm/frames.h"
+#include "svm/vmcb.h"
+#include "vm/vm.h"
+
+/* One vCPU's control block and what goes with it. */
+struct svm_vcpu {
+	struct vmcb *vmcb; /* [self] its own page */
+	hpa_t vmcb_hpa; /* [const] */
+	u64 asid_generation; /* [self] of the CPU it runs on; 0: needs a new ASID */
+	bool intr_window, nmi_window; /* [self] asked for by want_window */
+	bool nmi_blocked; /* [self] an NMI is being handled: until IRET */
+};
+
+/* One CPU's part. */
+struct svm_cpu {
+	hpa_t hsave, host_vmcb; /* [const] */
+	u32 next_asid, max_asid; /* [self] */
+	u64 asid_generation; /* [self] starts at 1 */
+};
+
+extern hpa_t svm_iopm, svm_msrpm; /* shared by all vCPUs: default-closed */
+extern bool svm_has_nrips, svm_has_flush_by_asid;
+extern struct frame_owner svm_owner;
+
+static inline struct svm_vcpu *svm_of(const struct vcpu *vcpu)
+{
+	return vcpu->control;
+}
+
+static inline struct vmcb *vmcb_of(const struct vcpu *vcpu)
+{
+	return svm_of(vcpu)->vmcb;
+}
+
+/* vcpu.c: operations of struct backend */
+int svm_vcpu_create(struct vcpu *vcpu);
+void svm_vcpu_destroy(struct vcpu *vcpu);
+void svm_vcpu_reset(struct vcpu *vcpu);
+void svm_set_root(struct vcpu *vcpu, hpa_t root);
+void svm_flush(struct vcpu *vcpu);
+
+/* state.c */
+u64 svm_get_reg(const struct vcpu *vcpu, enum vreg reg);
+void svm_set_reg(struct vcpu *vcpu, enum vreg reg, u64 value);
+void svm_get_seg(const struct vcpu *vcpu, enum insn_seg seg, struct segment *out);
+void svm_set_seg(struct vcpu *vcpu, enum insn_seg seg, const struct segment *in);
+void svm_set_table(struct vcpu *vcpu, enum table_reg reg, u64 base, u16 limit);
+void svm_get_fetch_state(const struct vcpu *vcpu, struct fetch_state *out);
+void svm_set_tsc_offset(struct vcpu *vcpu, u64 offset);
+
+/* event.c */
+void svm_inject(struct vcpu *vcpu, const struct vm_event *event);
+bool svm_can_inject(struct vcpu *vcpu, enum event_kind kind);
+void svm_want_window(struct vcpu *vcpu, enum event_kind kind, bool want);
+void svm_clear_shadow(struct vcpu *vcpu);
+/* What a valid EXITINTINFO says was being delivered when the exit came. */
+void svm_interrupted_event(const struct vmcb *vmcb, struct vm_event *event);
+
+/* run.c, exit.c */
+void svm_run(struct vcpu *vcpu, struct vm_exit *exit);
+void svm_decode_exit(struct vcpu *vcpu, struct vm_exit *exit);
+const char *svm_exit_name(u64 code);
+
+/* enter.S */
+void svm_enter(u64 guest_vmcb, u64 host_vmcb, struct vcpu_regs *regs);

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What things cost in a guest, in TSC ticks: instructions, under QEMU's -icount shift=0. Each
+ * line is the median of many single operations, `bench NAME TICKS`; the cost of measuring, which
+ * is the first line, is included in each.
+ */
+#include "tests/guest/lib/desc.h"
+#include "tests/guest/lib/lapic.h"
+#include "tests/guest/lib/multiboot.h"
+#include "tests/guest/lib/paging64.h"
+#include "tests/guest/lib/pic.h"
+#include "tests/guest/lib/print.h"
+#include "tests/guest/lib/tap.h"
+#include "tests/guest/lib/trap.h"
+
+#define SAMPLES 401u
+#define ABSENT_PORT 0x230
+#define UART_LSR 0x3fd
+#define UART_SCR 0x3ff
+#define PAGE_SIZE_2M MIB(2)
+/* Below lie this image and what the loader left; above, no page has been touched. */
+#define FRESH_FROM MIB(32)
+#define VEC_IPI 0x61
+
+static u32 samples[SAMPLES];
+
+/* The low half: no operation takes 2^32 ticks. */
+static inline u32 ticks(void)
+{
+	u32 low;
+
+	asm volatile("rdtsc" : "=a"(low) : : "edx", "memory");
+	return low;
+}
+
+static u32 median(u32 count)
+{
+	for (u32 i = 1; i < count; i++) {
+		u32 value = samples[i], at = i;
+
+		for (; at > 0 && samples[at - 1] > value; at--)
+			samples[at] = samples[at - 1];
+		samples[at] = value;
+	}
+	return samples[count / 2];
+}
+
+static void report(const char *name, u32 count)
+{
+	print("bench %s %u\n", name, median(count));
+}
+
+#define BENCH(name, operation)                          \
+	do {                                            \
+		for (u32 _i = 0; _i < SAMPLES; _i++) {  \
+			u32 _start = ticks();           \
+                                                        \
+			operation;                      \
+			samples[_i] = ticks() - _start; \
+		}                                       \
+		report(name, SAMPLES);                  \
+	} while (0)
+
+/* One read in each of as many untouched pages as there are. */
+static void bench_first_touch(void)
+{
+	u32 count = 0;
+
+	for (const struct mb_mmap *e = NULL; (e = boot_mmap_next(e));) {
+		u64 end = MIN(e->base + e->length, GIB(3));
+
+		if (e->type != MB_MMAP_RAM)
+			continue;
+		for (u64 at = align_up(MAX(e->base, FRESH_FROM), PAGE_SIZE_2M);
+		     at + PAGE_SIZE_2M <= end && count < SAMPLES; at += PAGE_SIZE_2M) {
+			u32 start = ticks();
+
+			asm volatile("movl (%0), %%eax" : : "r"(at) : "eax", "memory");
+			samples[count++] = ticks() - start;
+		}
+	}
+	if (count)
+		report("first-touch-2m", count);
+	else
+		print("# no RAM above 32 MiB: no first touch\n");
+}
+
+static void bench_exits(void)
+{
+	u64 pat = rdmsr(MSR_PAT);
+
+	BENCH("cpuid-0", cpuid(0, 0));
+	BENCH("cpuid-1", cpuid(1, 0));
+	BENCH("rdmsr-apic-base", rdmsr(MSR_APIC_BASE));
+	BENCH("wrmsr-pat", wrmsr(MSR_PAT, pat));
+	BENCH("uart-read", inb(UART_LSR));
+	BENCH("uart-write", outb(UART_SCR, 0));
+	BENCH("pic-read", inb(PIC_MASTER_MASK));
+	BENCH("absent-port-read", inb(ABSENT_PORT));
+	BENCH("wbinvd", asm volatile("wbinvd"));
+}
+
+static void bench_lapic(void)
+{
+	lapic_enable();
+	BENCH("lapic-read", lapic_read(LAPIC_VERSION));
+	BENCH("lapic-write", lapic_write(LAPIC_TPR, 0));
+	BENCH("lapic-eoi", lapic_eoi());
+}
+
+static u32 ipi_at;
+
+static void on_ipi(struct trap_frame *frame)
+{
+	(void)frame;
+	ipi_at = ticks();
+	lapic_eoi();
+}
+
+/* From the write of ICR to the handler's first line, with a HLT in between. */
+static void bench_hlt(void)
+{
+	trap_set_handler(VEC_IPI, on_ipi);
+	for (u32 i = 0; i < SAMPLES; i++) {
+		u32 start = ticks();
+
+		lapic_write(LAPIC_ICR_LOW, ICR_SELF | VEC_IPI);
+		irq_wait();
+		samples[i] = ipi_at - start;
+	}
+	report("self-ipi-hlt", SAMPLES);
+}
+
+/* Steps over the faulting instruction, which is 2 bytes long. */
+void page_fault_stub(void);
+asm(".text\n"
+    "page_fault_stub:\n"
+    "add $8, %rsp\n"
+    "addq $2, (%rsp)\n"
+    "iretq\n");
+
+static void bench_paging(void)
+{
+	uintptr_t stub = (uintptr_t)page_fault_stub;
+	struct idt_gate saved = idt[VEC_PF];
+	u64 cr0 = read_cr0(), cr3 = read_cr3(), cr4 = read_cr4();
+
+	pt_map(TEST_VA, 0, 1);
+	idt[VEC_PF].offset_low = (u16)stub;
+	idt[VEC_PF].offset_mid = (u16)(stub >> 16);
+	BENCH("page-fault", asm volatile(".byte 0x8a, 0x07" : : "D"(TEST_VA) : "rax", "memory"));
+	idt[VEC_PF] = saved;
+	BENCH("cr3-reload", write_cr3(cr3));
+	BENCH("invlpg", invlpg(TEST_VA));
+	BENCH("cr0-wp-twice", write_cr0(cr0 & ~(u64)CR0_WP); write_cr0(cr0));
+	BENCH("cr4-pge-twice", write_cr4(cr4 ^ CR4_PGE); write_cr4(cr4));
+}
+
+void guest_main(void)
+{
+	BENCH("empty", (void)0);
+	bench_first_touch();
+	bench_exits();
+	bench_lapic();
+	bench_hlt();
+	bench_paging();
+	tap_ok(true, "all measured");
+}

@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""From the first instruction to having nothing to do."""
+
+import re
+import subprocess
+
+import pytest
+
+import texts
+from harness import BUILD, TOP, guest
+
+
+def test_banner_names_version_and_commit(machine):
+    header = (BUILD / "version.h").read_text()
+    version, commit = re.findall(r'"(.*)"', header)
+    m = machine(append="on-idle=poweroff")
+    m.expect(re.escape(f"Sill {version}") + r"[^\r\n]*" + re.escape(commit))
+
+
+def test_boot_log_tells_what_was_found(machine):
+    m = machine(append="on-idle=poweroff")
+    m.wait_exit()
+    for what, pattern in texts.BOOT_LOG.items():
+        assert m.lines(pattern), f"no line about {what}"
+    assert not m.lines(texts.ERROR)
+
+
+@pytest.mark.parametrize("cpus", [1, 2, 5])
+def test_all_cpus_come_up(machine, cpus):
+    m = machine(append="on-idle=shell", smp=cpus)
+    m.expect(texts.PROMPT)
+    m.send("cpus\r")
+    for cpu in range(cpus):
+        m.expect(rf"index={cpu}\b")
+    m.expect(texts.PROMPT)
+
+
+def test_cpus_option_limits(machine):
+    m = machine(append="on-idle=shell cpus=2", smp=4)
+    m.expect(texts.PROMPT)
+    m.send("cpus\r")
+    m.expect(r"index=1\b[^\r\n]*\r\n" + texts.PROMPT)
+
+
+def test_more_than_four_gib(machine):
+    m = machine(append="on-idle=poweroff", mem="5G")
+    assert m.wait_exit() == 0
+    assert m.lines(texts.BOOT_LOG["memory"])
+
+
+def test_nothing_to_run_shell(machine):
+    m = machine(append="on-idle=shell")
+    m.expect(texts.NO_MODULES)
+    m.expect(texts.PROMPT)
+
+
+def test_shell_is_the_default(machine):
+    m = machine()
+    m.expect(texts.NO_VM)
+    m.expect(texts.PROMPT)
+
+
+def test_nothing_to_run_poweroff(machine):
+    m = machine(append="on-idle=poweroff")
+    assert m.wait_exit() == 0
+    assert m.lines(texts.NO_MODULES)
+
+
+def test_nothing_to_run_debug_exit(machine):
+    m = machine(append="on-idle=debug-exit")
+    assert m.wait_exit() == 1
+    assert m.lines(texts.NO_MODULES)
+
+
+def test_nothing_to_run_reboot(machine):
+    """With -no-reboot QEMU ends, and says why."""
+    m = machine(append="on-idle=reboot", extra=["-action", "reboot=shutdown"])
+    assert m.wait_exit() == 0
+
+
+def test_console_none_is_silent(machine):
+    m = machine(append="on-idle=poweroff console=none")
+    assert m.wait_exit() == 0
+    assert "memory" not in m.text()
+
+
+def test_machine_without_serial_port(machine):
+    m = machine(append="on-idle=poweroff console=com2", modules=[guest("exitcode", "mem=16M", "code=0")])
+    assert m.wait_exit() == 0
+
+
+def test_idle_machine_uses_no_cpu_time(machine):
+    """Nothing runs in a loop while the shell waits: the process sleeps."""
+    m = machine(append="on-idle=shell")
+    m.expect(texts.PROMPT)
+    m.drain(1)
+    before = cpu_ticks(m.process.pid)
+    m.drain(3)
+    # 100 ticks a second and two CPUs: a loop on one of them would take 300.
+    assert cpu_ticks(m.process.pid) - before < 100
+
+
+def cpu_ticks(pid):
+    with open(f"/proc/{pid}/stat") as stat:
+        fields = stat.read().rsplit(")", 1)[1].split()
+    return int(fields[11]) + int(fields[12])
+
+
+def test_run_prints_a_command_that_can_be_pasted(tmp_path):
+    """tools/run with a stand-in for QEMU that prints its arguments."""
+    (tmp_path / "qemu-system-x86_64").write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
+    (tmp_path / "qemu-system-x86_64").chmod(0o755)
+    path = f"{tmp_path}:/usr/bin:/bin"
+    run = subprocess.run(["tools/run"], cwd=TOP, capture_output=True, text=True, timeout=60,
+                         env={"PATH": path, "GUEST": "hello", "SMP": "3", "MEM": "64M",
+                              "CMDLINE": "it's a,b $x", "SILL_BUILD": str(BUILD)})
+    command, arguments = run.stdout.split("\n", 1)
+    assert command.startswith("Starting qemu-system-x86_64 ")
+    assert "Ctrl-A" in arguments
+    pasted = subprocess.run(["sh", "-c", command.removeprefix("Starting ")], cwd=TOP,
+                            capture_output=True, text=True, timeout=60, env={"PATH": path})
+    assert pasted.stdout and arguments.endswith(pasted.stdout)
+    assert "vm=hello type=kernel mem=64M -- it's a,,b $x" in pasted.stdout

@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The test guests of tests/guest, each as a VM, as tests/guest/expect.txt says."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+import texts
+from harness import GUESTS, TOP, Module, guest
+
+EXPECT = TOP / "tests/guest/expect.txt"
+# Started by a person or by other tests, and does not end by itself.
+INTERACTIVE = {"hello"}
+GUEST_LIMIT = 120
+
+
+class Run:
+    """A line of expect.txt."""
+
+    def __init__(self, line):
+        columns = [column.strip() for column in line.split("|")] + ["", ""]
+        self.guest, self.result, self.cmdline = columns[:3]
+        self.modules = columns[3].split()
+
+    def __str__(self):
+        return f"{self.guest} {self.cmdline}".strip()
+
+
+RUNS = [Run(line) for line in EXPECT.read_text().splitlines()
+        if line.strip() and not line.startswith("#")]
+
+
+def check_tap(m):
+    """Every test point is ok, and they are all there."""
+    text = m.text()
+    lines = text.split("\n")
+    skip_all = re.search(r"^1\.\.0 # SKIP (.*)", text, re.M)
+    if skip_all:
+        pytest.skip(skip_all[1])
+    assert [line for line in lines if re.match(r"not ok|Bail out!", line)] == []
+    numbers = [int(n) for n in re.findall(r"^ok (\d+)\b", text, re.M)]
+    plan = re.findall(r"^1\.\.(\d+)$", text, re.M)
+    assert len(plan) == 1, "no plan line: the guest did not get to its end"
+    assert numbers == list(range(1, int(plan[0]) + 1))
+    assert numbers, "the guest tests nothing"
+
+
+def restarts(m):
+    for answer in "rq":
+        m.expect(texts.GUEST_STARTS)
+        m.expect(texts.GUEST_ASKS)
+        m.send(answer)
+    assert m.wait_exit(GUEST_LIMIT) == 1
+
+
+def ends(m, result):
+    """Wait for the end and judge it; debug-exit makes of code c the status c << 1 | 1."""
+    status = m.wait_exit(GUEST_LIMIT)
+    if result == "pass":
+        check_tap(m)
+        assert status == 1
+    elif result.startswith("exit "):
+        assert status == int(result.split()[1]) << 1 | 1
+        assert not m.lines(texts.ERROR)
+    elif result == "powered off":
+        assert m.lines(texts.VM_POWERED_OFF)
+        assert status == 1
+    else:
+        report = m.lines(texts.VM_STOPPED)
+        assert len(report) == 1
+        assert any(words in report[0] for words in result.split(" or "))
+        # Registers and, where they can be read, the bytes of the instruction.
+        assert m.lines(texts.VM_REGISTERS) and m.lines(texts.VM_BYTES)
+        assert status == texts.KILLED_CODE << 1 | 1
+
+
+@pytest.mark.parametrize("run", RUNS, ids=str)
+def test_guest(machine, run):
+    modules = [guest(run.guest, cmdline=run.cmdline or None)]
+    modules += [Module(GUESTS / name, f"vm={run.guest} type=initrd") for name in run.modules]
+    m = machine(append="on-idle=debug-exit", modules=modules)
+    if run.result == "restarts":
+        restarts(m)
+    else:
+        ends(m, run.result)
+
+
+def test_every_guest_has_an_expectation():
+    built = {path.stem for path in Path(GUESTS).glob("*.elf")}
+    assert built - {run.guest for run in RUNS} <= INTERACTIVE
+    assert {run.guest for run in RUNS} <= built
+
+
+def test_hello_answers(machine):
+    m = machine(append="on-idle=poweroff", modules=[guest("hello", "mem=16M", "some words")])
+    m.expect(texts.HELLO)
+    m.expect("Command line: [^\r\n]*some words")
+    m.expect("\n> ")
+    m.send("a line\r")
+    m.expect("\r\na line\r\n> ")
+    m.send("quit\r")
+    assert m.wait_exit() == 0
+
+
+def test_first_bad_code_is_passed_on(machine):
+    m = machine(append="on-idle=debug-exit",
+                modules=[guest("exitcode", "mem=16M", f"code={code}", vm=f"vm{i}")
+                         for i, code in enumerate((0, 0, 5))])
+    assert m.wait_exit() == 5 << 1 | 1
+
+
+def test_one_vm_dies_and_another_lives(machine):
+    m = machine(append="on-idle=poweroff",
+                modules=[guest("hostile_triple", "mem=16M"), guest("hello", "mem=16M")])
+    m.expect(texts.VM_STOPPED)
+    m.send(texts.ESCAPE)
+    m.expect(texts.PROMPT)
+    m.send("console hello\r")
+    m.send("quit\r")
+    assert m.wait_exit() == 0

@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""An unmodified Debian kernel as a guest: to its prompt, a command, power-off."""
+
+import pytest
+
+import texts
+from harness import Module
+
+BOOT_LIMIT = 180
+
+
+@pytest.fixture
+def linux(machine, linux_kernel, linux_initrd):
+    def start(mem="256M", cmdline="console=ttyS0 loglevel=6", **config):
+        m = machine(append="on-idle=poweroff",
+                    modules=[Module(linux_kernel, f"vm=linux type=kernel mem={mem}", cmdline),
+                             Module(linux_initrd, "vm=linux type=initrd")], **config)
+        m.expect(texts.LINUX_READY, limit=BOOT_LIMIT)
+        m.expect(texts.LINUX_PROMPT)
+        return m
+    return start
+
+
+def command(m, line, answer):
+    """Type a line at the guest's prompt; the answer must not match the echo of the line."""
+    m.send(line + "\n")
+    match = m.expect(r"\r\n(" + answer + r")(?=\r\n)")
+    m.expect(texts.LINUX_PROMPT)
+    return match[1]
+
+
+def test_prompt_command_power_off(linux):
+    m = linux()
+    command(m, "echo answer=$((6*7))", "answer=42")
+    kib = int(command(m, "sed -n 's/^MemTotal: *//p' /proc/meminfo", r"\d+ kB").split()[0])
+    assert 180 * 1024 < kib < 256 * 1024
+    assert command(m, "tty", "/dev/tty.*") == "/dev/ttyS0"
+    m.send("poweroff -f\n")
+    assert m.wait_exit() == 0
+
+
+def test_guest_sees_what_works(linux):
+    m = linux()
+    command(m, "grep -c '^processor' /proc/cpuinfo", "1")
+    # A hypervisor is there, SVM is not for this guest.
+    command(m, "grep -qw hypervisor /proc/cpuinfo && echo yes", "yes")
+    command(m, "grep -qw svm /proc/cpuinfo || echo none", "none")
+    command(m, "dmesg | grep -icE 'unchecked MSR|general protection|BUG:|WARNING:'", "0")
+
+
+def test_time_passes_as_outside(linux):
+    """A sleeping guest is woken by its timer, and its clocks agree."""
+    m = linux()
+    command(m, "a=$(cut -d. -f1 /proc/uptime); sleep 3; b=$(cut -d. -f1 /proc/uptime); "
+               "echo slept $((b-a))", "slept [345]")
+    command(m, "dmesg | grep -ic 'clocksource.*unstable'", "0")
+
+
+def test_interrupt_key_reaches_the_guest(linux):
+    m = linux()
+    m.send("echo now$((1+1)); sleep 1000\n")
+    m.expect("now2")  # the shell no longer edits a line, where the key would mean another thing
+    m.send("\x03")
+    m.expect(texts.LINUX_PROMPT)
+    command(m, "echo alive$((1+1))", "alive2")
+
+
+def test_long_input_arrives_whole(linux):
+    m = linux()
+    text = "".join(chr(ord("a") + i % 26) for i in range(700))
+    command(m, f"echo {text} | wc -c", str(len(text) + 1))
+
+
+def test_command_line_is_verbatim(linux):
+    words = "console=ttyS0 loglevel=4 one,two  three=a=b vm=other -- four"
+    m = linux(cmdline=words)
+    m.send("cat /proc/cmdline\n")
+    m.expect(r"one,two  three=a=b vm=other -- four(?=\r\n)")
+    m.expect(texts.LINUX_PROMPT)
+
+
+def test_idle_guest_uses_no_cpu_time(linux):
+    m = linux()
+    m.drain(2)
+    with_ticks = []
+    for _ in range(2):
+        with open(f"/proc/{m.process.pid}/stat") as stat:
+            fields = stat.read().rsplit(")", 1)[1].split()
+        with_ticks.append(int(fields[11]) + int(fields[12]))
+        m.drain(3)
+    # 100 ticks a second: a loop on one CPU would take 300.
+    assert with_ticks[1] - with_ticks[0] < 150

@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The hypervisor's shell: its commands, its editor, the escape key."""
+
+import re
+
+import pytest
+
+import texts
+from harness import guest
+
+COMMANDS = "help version cpus mem log vm vcpu reboot poweroff panic".split()
+
+
+@pytest.fixture
+def shell(machine):
+    m = machine(append="on-idle=shell")
+    m.expect(texts.PROMPT)
+    return m
+
+
+def ask(m, command):
+    """Type a command; returns the lines of its answer."""
+    m.send(command + "\r")
+    return m.expect(r"\r\n((?:[^\r\n]*\r\n)*)" + texts.PROMPT)[1].split("\r\n")[:-1]
+
+
+def record(line):
+    """A line of words key=value as a dict."""
+    return dict(re.findall(r"([\w-]+)=(\"[^\"]*\"|\S+)", line))
+
+
+def test_help_lists_every_command(shell):
+    listed = [line.split()[0] for line in ask(shell, "help")]
+    assert set(COMMANDS) <= set(listed)
+    for command in set(listed) - {"reboot", "poweroff", "panic"}:
+        assert ask(shell, command), f"{command} answers nothing"
+
+
+def test_version(shell):
+    fields = record(ask(shell, "version")[0])
+    assert fields["version"] == "0.1"
+    assert fields["commit"]
+    assert (fields["backend"], fields["paging"]) == ("SVM", "NPT")
+
+
+def test_cpus(shell):
+    cpus = [record(line) for line in ask(shell, "cpus")]
+    assert [cpu["index"] for cpu in cpus] == ["0", "1"]
+    assert [cpu["apic"] for cpu in cpus] == ["0", "1"]
+
+
+def assert_frames_add_up(m):
+    """Every frame is free or has an owner; returns the owners' frames by name."""
+    frames, *owners = (record(line) for line in ask(m, "mem"))
+    owned = {owner["name"].strip('"'): int(owner["frames"]) for owner in owners}
+    assert int(frames["free"]) + sum(owned.values()) == int(frames["total"])
+    return owned
+
+
+def test_mem(shell):
+    assert_frames_add_up(shell)
+    total = int(record(ask(shell, "mem")[0])["total"])
+    # In frames of 4 KiB; the machine has 512 MiB.
+    assert 480 << 8 < total <= 512 << 8
+
+
+def test_log_repeats_what_was_said(shell):
+    before = [line for line in shell.text().split("\n") if re.match(r"\[ *\d+\.\d{6}\] ", line)]
+    assert before
+    again = ask(shell, "log")
+    assert [line for line in before if line not in again] == []
+
+
+def test_no_vm(shell):
+    assert ask(shell, "vm") == ["no VM"]
+    assert ask(shell, "vcpu") == ["no vCPU"]
+
+
+def test_wrong_commands(shell):
+    assert re.search(texts.UNKNOWN_COMMAND, ask(shell, "frobnicate")[0])
+    assert ask(shell, "") == []
+    assert ask(shell, "   ") == []
+    assert ask(shell, "no " + "x " * 50)
+    assert ask(shell, "y" * 300)
+    assert ask(shell, "version")
+
+
+def test_line_editor(shell):
+    assert ask(shell, "verX\bsiXY\x7f\x7fon")[0].startswith("sill version=")
+    assert ask(shell, "\b\b\bfrobnicate\x15version")[0].startswith("sill version=")
+
+
+def test_reboot(shell):
+    shell.send("reboot\r")
+    assert shell.wait_exit() == 0  # -no-reboot makes QEMU end
+
+
+def test_poweroff(shell):
+    shell.send("poweroff\r")
+    assert shell.wait_exit() == 0
+
+
+@pytest.mark.parametrize("option, key", [("", texts.ESCAPE), (" escape=^A", "\x01")])
+def test_escape_key_leaves_a_running_guest(machine, option, key):
+    m = machine(append="on-idle=debug-exit" + option,
+                modules=[guest("reset", "mem=16M", "ask=1 how=poweroff")])
+    m.expect(texts.GUEST_ASKS)
+    m.send(key)
+    m.expect(texts.PROMPT)
+    fields = record(ask(m, "vm")[0])
+    assert (fields["name"], fields["mem"]) == ("reset", "16M")
+    assert record(ask(m, "vcpu")[0])["vm"] == "reset"
+    assert assert_frames_add_up(m)["reset"] >= 16 << 8
+    # What is typed now is the shell's; after the escape key it is the guest's again.
+    assert re.search(texts.UNKNOWN_COMMAND, ask(m, "q")[0])
+    m.send(key)
+    m.send("q")
+    assert m.wait_exit() == 1
+
+
+def test_memory_comes_back(machine):
+    """A VM that has ended owns nothing, and the machine is idle once."""
+    m = machine(append="on-idle=shell", modules=[guest("exitcode", "mem=64M", "code=0")])
+    m.expect(texts.EXITCODE)
+    m.expect(texts.PROMPT)
+    assert ask(m, "vm") == ["no VM"]
+    assert assert_frames_add_up(m).get("exitcode", 0) == 0
+    m.drain(1)
+    assert len(m.lines(texts.NO_VM)) == 1

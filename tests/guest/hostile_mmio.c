@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Touches device memory with instructions that no driver uses: how=fld, sse, avx, cmpxchg8b, push,
+ * call or fxsave. An emulator that does not know one must end this machine, not another.
+ */
+#include "tests/guest/lib/lapic.h"
+#include "tests/guest/lib/multiboot.h"
+#include "tests/guest/lib/tap.h"
+#include "tests/guest/lib/trap.h"
+
+#define REG ((ulong)LAPIC_BASE + LAPIC_TIMER_INIT)
+
+static void do_fld(void)
+{
+	asm volatile("fninit; fldl (%0)" : : "r"(REG));
+}
+
+static void do_sse(void)
+{
+	asm volatile("movdqa (%0), %%xmm0" : : "r"(REG));
+}
+
+static void do_avx(void)
+{
+	write_cr4(read_cr4() | CR4_OSXSAVE);
+	try_xsetbv(0, 7);
+	asm volatile("vmovups (%0), %%ymm0" : : "r"(REG));
+}
+
+static void do_cmpxchg8b(void)
+{
+	asm volatile("lock cmpxchg8b (%0)"
+		     :
+		     : "r"(REG), "a"(0), "b"(0), "c"(0), "d"(0)
+		     : "memory", "cc");
+}
+
+static void do_push(void)
+{
+	asm volatile("mov %0, %%rsp; push %%rax" : : "r"(REG));
+}
+
+static void do_call(void)
+{
+	asm volatile("call *(%0)" : : "r"(REG) : "memory");
+}
+
+static void do_fxsave(void)
+{
+	asm volatile("fxsave (%0)" : : "r"(REG) : "memory");
+}
+
+static const struct {
+	const char *name;
+	void (*run)(void);
+} ways[] = {
+	{ "fld", do_fld },
+	{ "sse", do_sse },
+	{ "avx", do_avx },
+	{ "push", do_push },
+	{ "cmpxchg8b", do_cmpxchg8b },
+	{ "call", do_call },
+	{ "fxsave", do_fxsave },
+};
+
+void guest_main(void)
+{
+	if (!on_sill())
+		tap_skip_all(SKIP_NOT_SILL);
+	for (u32 i = 0; i < ARRAY_SIZE(ways); i++) {
+		if (!boot_option_is("how", ways[i].name))
+			continue;
+		tap_diag("about to touch device memory by %s", ways[i].name);
+		ways[i].run();
+		tap_bail_out("still running");
+	}
+	tap_bail_out("how= is none of the known ways");
+}

@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Shared by the files of the device memory guests.
+ */
+#pragma once
+
+void test_mmio64(void);

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What other CPUs may do while a zap is under way: seen from inside its shootdown round,
+ * and with real threads. And the checks that the funnel makes in debug builds.
+ */
+#include "tdp_fixture.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <stdlib.h>
+
+/* What other CPUs see and do in the middle of a zap: called where the round waits for them. */
+static struct {
+	u32 calls;
+	u64 tables, generation;
+	struct tdp_entry walker; /* has stopped in a table that is being removed */
+} mid_zap;
+
+static void kick_mid_zap(const struct tlb_space *space)
+{
+	assert_ptr_equal(space, &tdp.tlb);
+	mid_zap.calls++;
+	/* CPUs that enter from now on flush; nothing that others may still use has been freed. */
+	assert_true(space->generation > mid_zap.generation);
+	assert_int_equal(tdp.stats.table_pages, mid_zap.tables);
+	assert_int_equal(tdp.tables.frames, mid_zap.tables);
+	/* Gone for all who begin now, but not to be mapped again before the flush. */
+	assert_false(is_mapped(0));
+	assert_int_equal(fault(0), TDP_RETRY);
+	assert_int_equal(fault(MIB(510)), TDP_RETRY);
+	assert_int_equal(fault(MIB(600)), TDP_FIXED);
+	assert_int_equal(fault(GIB(1)), TDP_FIXED);
+	mid_zap.tables = tdp.stats.table_pages;
+	/* One who came before the zap cannot add to a table that has left the tree. */
+	if (mid_zap.walker.sptep) {
+		assert_false(tdp_spte_add(&tdp, mid_zap.walker, 1));
+		assert_true(spte_is_frozen(tdp.fmt, *mid_zap.walker.sptep));
+		tlb_walk_end(&tdp.tlb);
+	}
+}
+
+static void test_mid_zap(void **state)
+{
+	(void)state;
+	fixture_start(&spte_format_npt, LEVEL_4K);
+	tlb_set_kick(kick_mid_zap);
+	for (u64 gpa = 0; gpa < MIB(512); gpa += MIB(1))
+		assert_int_equal(fault(gpa), TDP_FIXED);
+	/* Keeps the table above in use; or the zap would remove that too, and MIB(600) with it. */
+	assert_int_equal(fault(MIB(700)), TDP_FIXED);
+	/* A CPU reads tables without a lock, and only goes on in the middle of the round. */
+	assert_true(tlb_walk_begin(&tdp.tlb));
+	mid_zap.walker = tdp_entry_lowest(tdp.fmt, tdp_entry_root(&tdp, GFN(5)));
+	assert_int_equal(mid_zap.walker.level, LEVEL_4K);
+	mid_zap.tables = tdp.stats.table_pages;
+	mid_zap.generation = tdp.tlb.generation;
+	zap(0, MIB(512));
+	assert_int_equal(mid_zap.calls, 1);
+	tlb_set_kick(NULL);
+	assert_int_equal(fault(0), TDP_FIXED);
+	assert_int_equal(tree_check().leaves[LEVEL_4K], 4);
+}
+
+/* While a round waits for walkers, no new ones begin. */
+static void test_drain(void **state)
+{
+	(void)state;
+	tdp.tlb.draining = 1;
+	assert_int_equal(fault(0), TDP_RETRY);
+	assert_false(tlb_walk_begin(&tdp.tlb));
+	assert_int_equal(tdp.tlb.walkers, 0);
+	tdp.tlb.draining = 0;
+	assert_int_equal(fault(0), TDP_FIXED);
+	assert_int_equal(tdp.stats.pf_retry, 1);
+	tree_check();
+}
+
+static bool round_over;
+
+static void *round_thread(void *arg)
+{
+	tlb_shootdown(arg);
+	atomic_store(&round_over, true);
+	return NULL;
+}
+
+/* A round ends only when those end who began to walk before it. */
+static void test_round_waits_for_walkers(void **state)
+{
+	pthread_t thread;
+
+	(void)state;
+	round_over = false;
+	assert_true(tlb_walk_begin(&tdp.tlb));
+	assert_int_equal(pthread_create(&thread, NULL, round_thread, &tdp.tlb), 0);
+	while (!atomic_load(&tdp.tlb.draining) && !atomic_load(&round_over))
+		sched_yield();
+	for (u32 i = 0; i < 100; i++)
+		sched_yield();
+	assert_false(atomic_load(&round_over));
+	tlb_walk_end(&tdp.tlb);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_true(round_over);
+}
+
+static void drop_gather(void)
+{
+	TDP_GATHER(gather, &tdp);
+	struct tdp_iter iter;
+
+	tdp_for_each(&iter, &tdp, GFN(0), GFN(1)) {
+		if (spte_is_leaf(tdp.fmt, iter.at.spte, iter.at.level))
+			tdp_spte_freeze(&gather, iter.at);
+	}
+}
+
+static void add_wrong_leaf(void)
+{
+	struct tdp_entry entry = tdp_entry_lowest(tdp.fmt, tdp_entry_root(&tdp, GFN(0x400)));
+	u64 wrong = spte_make_leaf(tdp.fmt, PFN(0x200), LEVEL_2M, ACCESS_ALL);
+
+	assert_true(tdp_spte_add(&tdp, entry, wrong));
+}
+
+static void clear_without_flush(void)
+{
+	tdp_spte_clear(&tdp, tdp_entry_lowest(tdp.fmt, tdp_entry_root(&tdp, GFN(0))));
+}
+
+/* The checks of debug builds: each of these would break an invariant. */
+static void test_funnel_checks(void **state)
+{
+	(void)state;
+	assert_int_equal(fault(0), TDP_FIXED);
+	expect_panic(drop_gather());
+	assert_non_null(strstr(host_panic_message, "gather->flush"));
+
+	fixture_start(&spte_format_npt, LEVEL_1G);
+	assert_int_equal(fault(0), TDP_FIXED);
+	expect_panic(add_wrong_leaf());
+	assert_non_null(strstr(host_panic_message, "leaf_is_backed"));
+
+	fixture_start(&spte_format_npt, LEVEL_1G);
+	assert_int_equal(fault(0), TDP_FIXED);
+	expect_panic(clear_without_flush());
+	assert_non_null(strstr(host_panic_message, "change_is_legal"));
+	fixture_start(&spte_format_npt, LEVEL_1G);
+}
+
+/*
+ * Real threads: two that fault while two others zap, for so many rounds that each step of a fault
+ * meets each step of a zap, and of another fault. Whatever they do, the counters end right.
+ */
+#define FAULT_THREADS 2u
+#define ZAP_THREADS 2u
+#define THREADS (FAULT_THREADS + ZAP_THREADS)
+#define ROUNDS 500u
+
+static bool zaps_done;
+
+static u64 random_gpa(unsigned int *seed)
+{
+	/* Mostly the slot of single pages; few tables, so that all are often at the same one. */
+	u32 which = (u32)rand_r(seed) % (2 * FIXTURE_SLOTS);
+	const struct fixture_slot *slot = &fixture_slots[MIN(which, FIXTURE_SLOTS - 1)];
+
+	return slot->gpa + (u64)rand_r(seed) % MIN(slot->len, (u64)MIB(4));
+}
+
+static void *fault_thread(void *arg)
+{
+	unsigned int seed = *(unsigned int *)arg;
+	u64 bad = 0;
+
+	while (!atomic_load(&zaps_done)) {
+		enum tdp_result result = fault(random_gpa(&seed));
+
+		if (result == TDP_RETRY)
+			sched_yield();
+		else
+			bad += result != TDP_FIXED && result != TDP_SPURIOUS;
+	}
+	return (void *)bad;
+}
+
+static void *zap_thread(void *arg)
+{
+	unsigned int seed = *(unsigned int *)arg;
+
+	while (atomic_load(&tdp.tlb.rounds) < ROUNDS) {
+		u64 start = align_down(random_gpa(&seed), PAGE_SIZE);
+
+		if ((u32)rand_r(&seed) % 4)
+			zap(start, start + (PAGE_SIZE << (u32)rand_r(&seed) % 12));
+		else
+			zap(0, BIT(48));
+	}
+	atomic_store(&zaps_done, true);
+	return NULL;
+}
+
+/* Give others time to meet what is frozen; not by sleeping, they may wait for the lock. */
+static void kick_linger(const struct tlb_space *space)
+{
+	(void)space;
+	for (u32 i = 0; i < 300; i++)
+		__builtin_ia32_pause();
+}
+
+static void test_threads(void **state)
+{
+	unsigned int seeds[THREADS];
+	pthread_t threads[THREADS];
+	struct tree_count tree;
+
+	(void)state;
+	zaps_done = false;
+	tlb_set_kick(kick_linger);
+	for (u32 i = 0; i < THREADS; i++) {
+		seeds[i] = i + 10;
+		assert_int_equal(pthread_create(&threads[i], NULL,
+						i < FAULT_THREADS ? fault_thread : zap_thread,
+						&seeds[i]), 0);
+	}
+	for (u32 i = 0; i < THREADS; i++) {
+		void *bad;
+
+		assert_int_equal(pthread_join(threads[i], &bad), 0);
+		assert_null(bad);
+	}
+	tree = tree_check();
+	assert_int_equal(tdp.stats.pf_fixed + tdp.stats.pf_spurious + tdp.stats.pf_retry,
+			 tdp.stats.pf_taken);
+	assert_true(tree_leaves(&tree) <= tdp.stats.pf_fixed);
+	zap(0, BIT(48));
+	assert_int_equal(tree_check().tables, 1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_mid_zap, start_npt, end),
+		cmocka_unit_test_setup_teardown(test_drain, start_npt, end),
+		cmocka_unit_test_setup_teardown(test_round_waits_for_walkers, start_npt, end),
+		cmocka_unit_test_setup_teardown(test_funnel_checks, start_npt, end),
+		cmocka_unit_test_setup_teardown(test_threads, start_npt, end),
+	};
+
+	return cmocka_run_group_tests_name("tdp_race", tests, NULL, NULL);
+}

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The operations a CPU back end (svm/, vmx/) provides. One table each, chosen once at
+ * start-up. Operations never call mm/; all policy lives above them.
+ */
+#pragma once
+
+#include "lib/addr.h"
+#include "vm/exit.h"
+#include "vm/insn.h"
+#include "vm/paging.h"
+#include "vm/regs.h"
+
+struct spte_format;
+struct vcpu;
+
+enum vreg {
+	VREG_CR0,
+	VREG_CR2,
+	VREG_CR3,
+	VREG_CR4,
+	VREG_EFER,
+	VREG_PAT,
+	VREG_DR6,
+	VREG_DR7,
+	VREG_FS_BASE,
+	VREG_GS_BASE,
+	VREG_KERNEL_GS_BASE,
+	VREG_STAR,
+	VREG_LSTAR,
+	VREG_CSTAR,
+	VREG_SFMASK,
+	VREG_SYSENTER_CS,
+	VREG_SYSENTER_ESP,
+	VREG_SYSENTER_EIP,
+	VREG_COUNT
+};
+
+enum table_reg { TABLE_GDTR, TABLE_IDTR };
+
+/* All that is needed to fetch the current instruction, read in one go: it is on hot paths. */
+struct fetch_state {
+	struct guest_paging paging;
+	enum insn_mode mode;
+	u64 linear_rip;
+};
+
+/* BACKEND_OP(result, name, arguments): every one must be provided. */
+#define BACKEND_OPS(BACKEND_OP)                                                                        \
+	/* NULL when this CPU can, otherwise why not, in one line. Changes nothing. */                 \
+	BACKEND_OP(const char *, probe, (void))                                                        \
+	/* Once, before any cpu_enable: tables all CPUs share. 0 or E_NOMEM. */                        \
+	BACKEND_OP(int, setup, (void))                                                                 \
+	/* Turn virtualization on or off on this CPU. 0 or E_NOMEM. */                                 \
+	BACKEND_OP(int, cpu_enable, (void))                                                            \
+	BACKEND_OP(void, cpu_disable, (void))                                                          \
+	/* The vCPU's control block. 0 or E_NOMEM. */                                                  \
+	BACKEND_OP(int, vcpu_create, (struct vcpu * vcpu))                                             \
+	BACKEND_OP(void, vcpu_destroy, (struct vcpu * vcpu))                                           \
+	/* All state as after a power-on reset. */                                                     \
+	BACKEND_OP(void, vcpu_reset, (struct vcpu * vcpu))                                             \
+	/* The second-level root that the vCPU uses from now on. */                                    \
+	BACKEND_OP(void, set_root, (struct vcpu * vcpu, hpa_t root))                                   \
+	/* Forget all translations of this vCPU before it runs again. */                               \
+	BACKEND_OP(void, flush, (struct vcpu * vcpu))                                                  \
+	/* Enter the guest; return after one exit, decoded. Interrupts off before and after. With    \
+	 * vcpu->requests set it returns EXIT_HOST at once: checked where a kick cannot be lost. */ \
+	BACKEND_OP(void, run, (struct vcpu * vcpu, struct vm_exit * exit))                             \
+	/* Deliver event at the next entry. One at most; an interrupt only if can_inject. */           \
+	BACKEND_OP(void, inject, (struct vcpu * vcpu, const struct vm_event *event))                   \
+	/* Could an event of this kind (INTR, NMI) be delivered at the next entry? */                  \
+	BACKEND_OP(bool, can_inject, (struct vcpu * vcpu, enum event_kind kind))                       \
+	/* Ask for an exit as soon as an event of this kind could be delivered, or no more. */         \
+	BACKEND_OP(void, want_window, (struct vcpu * vcpu, enum event_kind kind, bool want))           \
+	/* The vCPU has executed an instruction: an interrupt shadow before it is over. */             \
+	BACKEND_OP(void, clear_shadow, (struct vcpu * vcpu))                                           \
+	BACKEND_OP(u64, get_reg, (const struct vcpu *vcpu, enum vreg reg))                             \
+	/* The value must be valid for the CPU: callers check guests' values first. */                 \
+	BACKEND_OP(void, set_reg, (struct vcpu * vcpu, enum vreg reg, u64 value))                      \
+	BACKEND_OP(void, get_seg,                                                                      \
+		   (const struct vcpu *vcpu, enum insn_seg seg, struct segment *out))                  \
+	BACKEND_OP(void, set_seg,                                                                      \
+		   (struct vcpu * vcpu, enum insn_seg seg, const struct segment *in))                  \
+	BACKEND_OP(void, set_table, (struct vcpu * vcpu, enum table_reg reg, u64 base, u16 limit))     \
+	BACKEND_OP(void, get_fetch_state, (const struct vcpu *vcpu, struct fetch_state *out))          \
+	/* Guest TSC = host TSC + offset. */                                                           \
+	BACKEND_OP(void, set_tsc_offset, (struct vcpu * vcpu, u64 offset))                             \
+	/* The manual's name of an exit code. */                                                       \
+	BACKEND_OP(const char *, exit_name, (u64 code))
+
+struct backend {
+	const char *name; /* "SVM" */
+	const char *tdp_name; /* "NPT" */
+	const struct spte_format *tdp_format;
+#define BACKEND_OP(result, op, args) result(*op) args;
+	BACKEND_OPS(BACKEND_OP)
+#undef BACKEND_OP
+};

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Which VMs there are to be: read from the command lines of the modules that the boot
+ * loader brought.
+ *
+ *	vm=NAME type=kernel [mem=SIZE] [cpus=N] [paging=auto|tdp|shadow] [-- guest command line]
+ *	vm=NAME type=initrd
+ */
+#pragma once
+
+#include "lib/addr.h"
+#include "lib/types.h"
+
+#define VM_NAME_MAX 31u
+#define VM_MAX_VMS 64u
+#define VM_MAX_INITRDS 16u
+#define VM_MAX_CPUS 64u
+#define VM_CMDLINE_MAX 2047u
+#define VM_MEM_MIN MIB(4)
+#define VM_MEM_DEFAULT MIB(256)
+/* Guest memory comes in pieces of this size. */
+#define VM_MEM_ALIGN MIB(2)
+
+struct config_module {
+	const char *cmdline; /* ends in a NUL */
+	hpa_t start;
+	u64 size;
+	u32 number; /* from 1, as the boot loader counts, for messages */
+	bool broken; /* a log line has said why: its VM must not start */
+};
+
+enum vm_paging { VM_PAGING_AUTO, VM_PAGING_TDP, VM_PAGING_SHADOW };
+
+struct vm_config {
+	char name[VM_NAME_MAX + 1];
+	bool valid; /* false: a log line has said why, do not start it; only name counts */
+	bool has_kernel; /* true in a valid one */
+	u32 kernel; /* index of a module */
+	u32 initrd_count;
+	u32 initrds[VM_MAX_INITRDS]; /* indexes of modules, in the boot loader's order */
+	u64 mem; /* bytes, a multiple of VM_MEM_ALIGN */
+	u32 cpus;
+	enum vm_paging paging;
+	const char *cmdline; /* the guest's own, verbatim: inside of the kernel module's */
+};
+
+struct vm_config_list {
+	u32 count;
+	struct vm_config vms[VM_MAX_VMS]; /* in the order in which the modules name them */
+};
+
+/*
+ * Fill list from count modules, whose command lines must stay. max_mem: the bytes that all
+ * VMs together can have. A mistake is one log_error line, and makes the VM that the module
+ * names invalid; what else is wrong with that VM is not reported.
+ */
+void vm_config_parse(struct vm_config_list *list, const struct config_module *modules, u32 count,
+		     u64 max_mem);
+
+/* What to call the module in messages: its file name if it says one, or "module N". */
+void config_module_name(const struct config_module *module, char *buf, size_t size);

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The guest's CPUID. A leaf is shown through a mask of the bits that work in a guest; what no
+ * rule names is zero. See cpuid.h.
+ */
+#include "vm/cpuid.h"
+
+#include "arch/features.h"
+#include "lib/string.h"
+#include "vm/vcpu.h"
+
+#define LEAF1_EDX_APIC BIT(9)
+#define LEAF1_ECX_OSXSAVE BIT(27)
+#define LEAF1_ECX_HYPERVISOR BIT(31)
+#define LEAF1_ECX_XSAVE BIT(26)
+#define CLFLUSH_LINE 0x0000ff00u
+#define LINEAR_BITS 48u
+#define XSAVE_LEGACY_SIZE 576u /* x87 and SSE areas, and the XSAVE header */
+#define XCR0_X87_SSE 3ull
+#define XCR0_AVX 4ull
+
+#define B(n) (1u << (n))
+
+/* Leaf 1: SSE3 PCLMUL SSSE3 FMA CX16 SSE4.1 SSE4.2 MOVBE POPCNT AES XSAVE AVX F16C RDRAND */
+#define LEAF1_ECX                                                                             \
+	(B(0) | B(1) | B(9) | B(12) | B(13) | B(19) | B(20) | B(22) | B(23) | B(25) | B(26) | \
+	 B(28) | B(29) | B(30))
+/* FPU DE PSE TSC MSR PAE CX8 APIC SEP PGE CMOV PAT PSE36 CLFSH MMX FXSR SSE SSE2 */
+#define LEAF1_EDX                                                                                \
+	(B(0) | B(2) | B(3) | B(4) | B(5) | B(6) | B(8) | B(9) | B(11) | B(13) | B(15) | B(16) | \
+	 B(17) | B(19) | B(23) | B(24) | B(25) | B(26))
+/* FSGSBASE BMI1 AVX2 SMEP BMI2 ERMS RDSEED ADX SMAP CLFLUSHOPT CLWB SHA */
+#define LEAF7_EBX \
+	(B(0) | B(3) | B(5) | B(7) | B(8) | B(9) | B(18) | B(19) | B(20) | B(23) | B(24) | B(29))
+/* UMIP, RDPID */
+#define LEAF7_ECX (B(2) | B(22))
+/* LAHF, CR8 by LOCK, ABM, SSE4A, misaligned SSE, PREFETCH */
+#define EXT1_ECX (B(0) | B(4) | B(5) | B(6) | B(7) | B(8))
+/* SYSCALL NX MMXEXT 1G RDTSCP LM, and AMD's copies of leaf 1 */
+#define EXT1_EDX ((LEAF1_EDX & 0x0183f3ffu) | B(11) | B(20) | B(22) | B(24) | B(26) | B(27) | B(29))
+#define EXT7_EDX B(8) /* invariant TSC */
+
+struct cpuid_rule {
+	u32 leaf;
+	u32 eax, ebx, ecx, edx; /* the bits of the CPU's that are shown */
+};
+
+#define ALL 0xffffffffu
+
+static const struct cpuid_rule rules[] = {
+	{ 0x00, ALL, ALL, ALL, ALL },       { 0x01, ALL, CLFLUSH_LINE, LEAF1_ECX, LEAF1_EDX },
+	{ 0x02, ALL, ALL, ALL, ALL },       { 0x07, 0, LEAF7_EBX, LEAF7_ECX, B(4) },
+	{ 0x80000000, ALL, ALL, ALL, ALL }, { 0x80000001, ALL, 0, EXT1_ECX, EXT1_EDX },
+	{ 0x80000002, ALL, ALL, ALL, ALL }, { 0x80000003, ALL, ALL, ALL, ALL },
+	{ 0x80000004, ALL, ALL, ALL, ALL }, { 0x80000005, ALL, ALL, ALL, ALL },
+	{ 0x80000006, ALL, ALL, ALL, ALL }, { 0x80000007, 0, 0, 0, EXT7_EDX },
+	{ 0x80000008, 0xff, 0, 0, 0 },
+};
+
+static struct cpuid *leaf_slot(struct cpuid_table *table, u32 leaf)
+{
+	if (leaf < CPUID_BASIC_LEAVES)
+		return &table->basic[leaf];
+	if (leaf - 0x80000000u < CPUID_EXTENDED_LEAVES)
+		return &table->extended[leaf - 0x80000000u];
+	return NULL;
+}
+
+static void apply_rules(struct cpuid_table *table)
+{
+	for (u32 i = 0; i < ARRAY_SIZE(rules); i++) {
+		const struct cpuid_rule *rule = &rules[i];
+		u32 max = rule->leaf & 0x80000000u ? cpu_features.max_ext_leaf
+						   : cpu_features.max_leaf;
+		struct cpuid host;
+
+		if (rule->leaf > max)
+			continue;
+		host = cpuid(rule->leaf, 0);
+		*leaf_slot(table, rule->leaf) = (struct cpuid){
+			.eax = host.eax & rule->eax,
+			.ebx = host.ebx & rule->ebx,
+			.ecx = host.ecx & rule->ecx,
+			.edx = host.edx & rule->edx,
+		};
+	}
+	table->basic[0].eax = MIN(table->basic[0].eax, CPUID_BASIC_LEAVES - 1);
+	table->extended[0].eax = MIN(table->extended[0].eax,
+				     0x80000000u + CPUID_EXTENDED_LEAVES - 1);
+}
+
+/* Leaf 0Dh: the components of XCR0 that a guest may enable, and their places. */
+static void xsave_leaf(struct cpuid_table *table)
+{
+	struct cpuid avx;
+
+	table->xcr0_allowed = cpu_features.xsave_mask & (XCR0_X87_SSE | XCR0_AVX);
+	if (!(table->basic[1].ecx & LEAF1_ECX_XSAVE))
+		return;
+	avx = cpuid(0xd, 2);
+	table->xsave[0].eax = (u32)table->xcr0_allowed;
+	table->xsave[0].ecx = XSAVE_LEGACY_SIZE;
+	if (table->xcr0_allowed & XCR0_AVX) {
+		table->xsave[0].ecx = avx.ebx + avx.eax;
+		table->xsave[2] = (struct cpuid){ .eax = avx.eax, .ebx = avx.ebx };
+	}
+	/* XSAVEOPT, XSAVEC, XGETBV(1); not XSAVES, which needs an MSR of its own */
+	table->xsave[1].eax = cpuid(0xd, 1).eax & 7;
+}
+
+/* Each CR4 bit comes with a feature: without it, setting the bit is #GP as on such a CPU. */
+static void allowed_bits(struct cpuid_table *table)
+{
+	const struct {
+		u64 bit;
+		u32 reg, feature;
+	} needs[] = {
+		{ CR4_PGE, table->basic[1].edx, B(13) },
+		{ CR4_OSXSAVE, table->basic[1].ecx, (u32)LEAF1_ECX_XSAVE },
+		{ CR4_FSGSBASE, table->basic[7].ebx, B(0) },
+		{ CR4_SMEP, table->basic[7].ebx, B(7) },
+		{ CR4_SMAP, table->basic[7].ebx, B(20) },
+		{ CR4_UMIP, table->basic[7].ecx, B(2) },
+	};
+
+	table->cr4_allowed = CR4_TSD | CR4_DE | CR4_PSE | CR4_PAE | CR4_OSFXSR | CR4_OSXMMEXCPT |
+			     CR4_PCE | CR4_MCE;
+	for (u32 i = 0; i < ARRAY_SIZE(needs); i++) {
+		if (needs[i].reg & needs[i].feature)
+			table->cr4_allowed |= needs[i].bit;
+	}
+	table->efer_allowed = EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE;
+}
+
+void cpuid_table_init(struct cpuid_table *table)
+{
+	apply_rules(table);
+	table->basic[1].ecx |= (u32)LEAF1_ECX_HYPERVISOR;
+	if (table->extended[0].eax >= 0x80000008u)
+		table->extended[8].eax |= LINEAR_BITS << 8;
+	xsave_leaf(table);
+	allowed_bits(table);
+}
+
+static struct cpuid cpuid_leaf1(const struct vcpu *vcpu)
+{
+	struct cpuid r = vcpu->vm->cpuid.basic[1];
+
+	if (!(platform->apic_base_read(vcpu->vm) & APIC_BASE_ENABLE))
+		r.edx &= ~(u32)LEAF1_EDX_APIC;
+	if (backend->get_reg(vcpu, VREG_CR4) & CR4_OSXSAVE)
+		r.ecx |= (u32)LEAF1_ECX_OSXSAVE;
+	return r;
+}
+
+static struct cpuid cpuid_xsave(const struct vcpu *vcpu, u32 subleaf)
+{
+	const struct cpuid_table *table = &vcpu->vm->cpuid;
+	struct cpuid r;
+
+	if (subleaf >= CPUID_XSAVE_SUBLEAVES)
+		return (struct cpuid){ 0 };
+	r = table->xsave[subleaf];
+	if (subleaf == 0 && cpu_features.xsave)
+		/* The guest's XCR0 is the CPU's while its vCPU is loaded. */
+		r.ebx = xgetbv(0) & XCR0_AVX ? table->xsave[0].ecx : XSAVE_LEGACY_SIZE;
+	return r;
+}
+
+struct cpuid vcpu_cpuid(const struct vcpu *vcpu, u32 leaf, u32 subleaf)
+{
+	const struct cpuid_table *table = &vcpu->vm->cpuid;
+
+	if (leaf == 1)
+		return cpuid_leaf1(vcpu);
+	if (leaf == 7 && subleaf)
+		return (struct cpuid){ 0 };
+	if (leaf == 0xd)
+		return cpuid_xsave(vcpu, subleaf);
+	if (leaf < CPUID_BASIC_LEAVES)
+		return table->basic[leaf];
+	if (leaf - 0x80000000u < CPUID_EXTENDED_LEAVES)
+		return table->extended[leaf - 0x80000000u];
+	if (leaf == CPUID_HYPERVISOR)
+		return (struct cpuid){ .eax = CPUID_HYPERVISOR,
+				       .ebx = 0x6c6c6953,
+				       .ecx = 0x6c6c6953,
+				       .edx = 0x6c6c6953 }; /* "Sill" */
+	return (struct cpuid){ 0 };
+}
+
+void exit_cpuid(struct vcpu *vcpu, const struct vm_exit *exit)
+{
+	u64 *gpr = vcpu->regs.gpr;
+	struct cpuid r = vcpu_cpuid(vcpu, (u32)gpr[GPR_RAX], (u32)gpr[GPR_RCX]);
+
+	if (!vcpu_skip(vcpu, exit))
+		return;
+	gpr[GPR_RAX] = r.eax;
+	gpr[GPR_RBX] = r.ebx;
+	gpr[GPR_RCX] = r.ecx;
+	gpr[GPR_RDX] = r.edx;
+}

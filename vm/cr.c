@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Guest accesses to control registers that exit: writes of CR0 and CR4, which are checked as the
+ * CPU would for the features this guest has, and CR8, which is the local APIC's task priority.
+ */
+#include "arch/cpu.h"
+#include "vm/vcpu.h"
+
+#define OP_MOV_FROM_CR 0x20
+#define OP_MOV_TO_CR 0x22
+#define OP_CLTS 0x06
+#define OP_GROUP7 0x01
+#define GROUP7_LMSW 6
+#define LMSW_BITS 0xfull
+#define CR0_KNOWN                                                                                  \
+	(CR0_PE | CR0_MP | CR0_EM | CR0_TS | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_NW | CR0_CD | \
+	 CR0_PG)
+
+/* Turning paging on or off is what makes and ends long mode. False: #GP. */
+static bool paging_change(struct vcpu *vcpu, u64 value)
+{
+	u64 efer = backend->get_reg(vcpu, VREG_EFER);
+	struct segment cs;
+
+	backend->get_seg(vcpu, SEG_CS, &cs);
+	if (value & CR0_PG) {
+		if (!(efer & EFER_LME))
+			return true;
+		if (!(backend->get_reg(vcpu, VREG_CR4) & CR4_PAE) || cs.attr & SEG_ATTR_L)
+			return false;
+		backend->set_reg(vcpu, VREG_EFER, efer | EFER_LMA);
+		return true;
+	}
+	if (efer & EFER_LMA && cs.attr & SEG_ATTR_L)
+		return false;
+	backend->set_reg(vcpu, VREG_EFER, efer & ~EFER_LMA);
+	return true;
+}
+
+static bool set_cr0(struct vcpu *vcpu, u64 value)
+{
+	u64 old = backend->get_reg(vcpu, VREG_CR0);
+
+	if (value >> 32)
+		return false;
+	/* Undefined low bits are ignored, ET is always set. */
+	value = (value & CR0_KNOWN) | CR0_ET;
+	if (value & CR0_PG && !(value & CR0_PE))
+		return false;
+	if (value & CR0_NW && !(value & CR0_CD))
+		return false;
+	if ((value ^ old) & CR0_PG && !paging_change(vcpu, value))
+		return false;
+	backend->set_reg(vcpu, VREG_CR0, value);
+	if ((value ^ old) & (CR0_PG | CR0_WP | CR0_PE))
+		backend->flush(vcpu);
+	return true;
+}
+
+static bool set_cr4(struct vcpu *vcpu, u64 value)
+{
+	u64 old = backend->get_reg(vcpu, VREG_CR4);
+
+	if (value & ~vcpu->vm->cpuid.cr4_allowed)
+		return false;
+	if (old & CR4_PAE && !(value & CR4_PAE) && backend->get_reg(vcpu, VREG_EFER) & EFER_LMA)
+		return false;
+	backend->set_reg(vcpu, VREG_CR4, value);
+	if ((value ^ old) & (CR4_PSE | CR4_PAE | CR4_PGE | CR4_SMEP | CR4_SMAP))
+		backend->flush(vcpu);
+	return true;
+}
+
+static bool set_cr(struct vcpu *vcpu, u32 number, u64 value)
+{
+	switch (number) {
+	case 0:
+		return set_cr0(vcpu, value);
+	case 4:
+		return set_cr4(vcpu, value);
+	case 8:
+		if (value >> 4)
+			return false;
+		platform->tpr_write(vcpu->vm, (u8)value);
+		return true;
+	default:
+		return false;
+	}
+}
+
+static bool mov_from_cr(struct vcpu *vcpu, const struct insn *insn)
+{
+	u64 value;
+
+	switch (insn->reg) {
+	case 0:
+		value = backend->get_reg(vcpu, VREG_CR0);
+		break;
+	case 4:
+		value = backend->get_reg(vcpu, VREG_CR4);
+		break;
+	case 8:
+		value = platform->tpr_read(vcpu->vm);
+		break;
+	default:
+		return false;
+	}
+	vcpu->regs.gpr[insn->rm] = value;
+	return true;
+}
+
+/* LMSW can set PE but not clear it. False: #GP, unless reading the operand has queued a #PF. */
+static bool lmsw(struct vcpu *vcpu, const struct vm_exit *exit, const struct fetch_state *state,
+		 const struct insn *insn)
+{
+	u64 old = backend->get_reg(vcpu, VREG_CR0);
+	u64 value = vcpu->regs.gpr[insn->rm & 15];
+
+	if (insn->mem &&
+	    vcpu_read_linear(vcpu, exit, state, vcpu_operand(vcpu, state, insn), &value, 2))
+		return false;
+	value &= LMSW_BITS;
+	return set_cr0(vcpu, (old & ~(LMSW_BITS & ~CR0_PE)) | value);
+}
+
+void exit_cr_access(struct vcpu *vcpu, const struct vm_exit *exit)
+{
+	struct fetch_state state;
+	struct insn insn;
+	bool ok;
+
+	if (vcpu_fetch(vcpu, exit, &insn, &state))
+		return;
+	if (insn.map != 1) {
+		ok = false;
+	} else if (insn.opcode == OP_MOV_TO_CR) {
+		u64 value = vcpu->regs.gpr[insn.rm & 15];
+
+		ok = set_cr(vcpu, insn.reg, state.mode == INSN_64 ? value : (u32)value);
+	} else if (insn.opcode == OP_MOV_FROM_CR) {
+		ok = mov_from_cr(vcpu, &insn);
+	} else if (insn.opcode == OP_CLTS) {
+		ok = set_cr0(vcpu, backend->get_reg(vcpu, VREG_CR0) & ~CR0_TS);
+	} else if (insn.opcode == OP_GROUP7 && (insn.reg & 7) == GROUP7_LMSW) {
+		ok = lmsw(vcpu, exit, &state, &insn);
+	} else {
+		ok = false;
+	}
+	if (ok)
+		vcpu_skip_by(vcpu, &state, insn.len);
+	else if (vcpu->pending.kind == EVENT_NONE)
+		vcpu_exception_error(vcpu, VECTOR_GUEST_GP, 0);
+}

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The table of exit handlers and the loop that runs a vCPU through it.
+ */
+#include "arch/cpu.h"
+#include "lib/log.h"
+#include "vm/vcpu.h"
+
+#define VECTOR_GUEST_BP 3
+#define VECTOR_GUEST_OF 4
+
+static void exit_host(struct vcpu *vcpu, const struct vm_exit *exit __unused)
+{
+	irq_window();
+	atomic_fetch_or(&vcpu->requests, REQUEST_RESCHED);
+}
+
+static void exit_hlt(struct vcpu *vcpu, const struct vm_exit *exit)
+{
+	if (!vcpu_skip(vcpu, exit))
+		return;
+	if (!(vcpu->regs.rflags & RFLAGS_IF)) {
+		log_info("vm %s: halted for good (HLT with interrupts off)", vcpu->vm->name);
+		vm_poweroff(vcpu->vm);
+		return;
+	}
+	vcpu->halted = true;
+	atomic_fetch_or(&vcpu->requests, REQUEST_EVENT);
+}
+
+static void exit_window(struct vcpu *vcpu, const struct vm_exit *exit __unused)
+{
+	atomic_fetch_or(&vcpu->requests, REQUEST_EVENT);
+}
+
+static void exit_nop(struct vcpu *vcpu, const struct vm_exit *exit)
+{
+	vcpu_skip(vcpu, exit);
+}
+
+static void exit_ud(struct vcpu *vcpu, const struct vm_exit *exit __unused)
+{
+	vcpu_exception(vcpu, VECTOR_GUEST_UD);
+}
+
+/*
+ * When it came up while another event was being delivered, that one goes first: delivered again,
+ * it raises the exception again.
+ */
+static void exit_exception(struct vcpu *vcpu, const struct vm_exit *exit)
+{
+	u8 vector = exit->exception.vector;
+
+	if (vcpu->pending.kind != EVENT_NONE)
+		return;
+	if (exception_has_error(vector))
+		vcpu_exception_error(vcpu, vector, exit->exception.error);
+	else
+		vcpu_exception(vcpu, vector);
+}
+
+static void exit_shutdown(struct vcpu *vcpu, const struct vm_exit *exit)
+{
+	vm_kill(vcpu->vm, exit, "triple fault");
+}
+
+static void exit_entry_failed(struct vcpu *vcpu, const struct vm_exit *exit)
+{
+	vm_kill(vcpu->vm, exit, "the CPU refused the guest's state");
+}
+
+static void exit_unknown(struct vcpu *vcpu, const struct vm_exit *exit)
+{
+	vm_kill(vcpu->vm, exit, "unsupported exit %s (%llx)", backend->exit_name(exit->code),
+		(unsigned long long)exit->code);
+}
+
+static void (*const handlers[EXIT_KINDS])(struct vcpu *vcpu, const struct vm_exit *exit) = {
+	[EXIT_UNKNOWN] = exit_unknown,
+	[EXIT_HOST] = exit_host,
+	[EXIT_CPUID] = exit_cpuid,
+	[EXIT_RDMSR] = exit_rdmsr,
+	[EXIT_WRMSR] = exit_wrmsr,
+	[EXIT_IO] = exit_io,
+	[EXIT_TDP_FAULT] = exit_tdp_fault,
+	[EXIT_HLT] = exit_hlt,
+	[EXIT_CR_ACCESS] = exit_cr_access,
+	[EXIT_INTR_WINDOW] = exit_window,
+	[EXIT_NMI_WINDOW] = exit_window,
+	[EXIT_NOP] = exit_nop,
+	[EXIT_UD] = exit_ud,
+	[EXIT_EXCEPTION] = exit_exception,
+	[EXIT_SHUTDOWN] = exit_shutdown,
+	[EXIT_ENTRY_FAILED] = exit_entry_failed,
+};
+
+/*
+ * An exit came while the CPU delivered an event: deliver it again. What an instruction raised
+ * (INT n, INT3, INTO) comes again by itself, because RIP still stands on it.
+ */
+static void keep_interrupted(struct vcpu *vcpu, const struct vm_event *event)
+{
+	if (event->kind == EVENT_SOFT_INTR)
+		return;
+	if (event->kind == EVENT_EXCEPTION &&
+	    (event->vector == VECTOR_GUEST_BP || event->vector == VECTOR_GUEST_OF))
+		return;
+	vcpu->pending = *event;
+}
+
+void vcpu_run(struct vcpu *vcpu)
+{
+	struct vm_exit exit;
+
+	for (;;) {
+		u32 requests = atomic_load(&vcpu->requests);
+
+		if (unlikely(requests & (REQUEST_STOP | REQUEST_RESCHED)))
+			return;
+		/* A device has armed a timer for earlier than the CPU's own timer. */
+		if (unlikely(timer_queue_next(&vcpu->vm->timers) < vcpu->vm->armed))
+			return;
+		if (unlikely(requests || vcpu->pending.kind != EVENT_NONE))
+			vcpu_update_events(vcpu);
+		if (unlikely(vcpu->halted))
+			return;
+		backend->run(vcpu, &exit);
+		vcpu->exits[exit.kind]++;
+		if (unlikely(exit.interrupted.kind != EVENT_NONE))
+			keep_interrupted(vcpu, &exit.interrupted);
+		handlers[exit.kind](vcpu, &exit);
+	}
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the next entry delivers. One event an entry: first what is owed (an exception, or an event
+ * whose delivery an exit interrupted), then an interrupt if the guest can take it;
+ * otherwise the CPU is asked to exit as soon as it can.
+ */
+#include "vm/vcpu.h"
+
+void vcpu_update_events(struct vcpu *vcpu)
+{
+	struct vm *vm = vcpu->vm;
+	struct vm_event event = { .kind = EVENT_INTR };
+	int vector;
+
+	spin_lock(&vm->dev_lock);
+	if (vcpu->pending.kind != EVENT_NONE) {
+		backend->inject(vcpu, &vcpu->pending);
+		vcpu->pending.kind = EVENT_NONE;
+	} else if (platform->intr_pending(vm) && backend->can_inject(vcpu, EVENT_INTR)) {
+		vector = platform->intr_ack(vm);
+		if (vector >= 0) {
+			event.vector = (u8)vector;
+			backend->inject(vcpu, &event);
+			vcpu->halted = false;
+		}
+	}
+	vcpu->window = platform->intr_pending(vm);
+	backend->want_window(vcpu, EVENT_INTR, vcpu->window);
+	/* Lines change under dev_lock only: what was asked for until now has been looked at. */
+	atomic_fetch_and(&vcpu->requests, ~REQUEST_EVENT);
+	spin_unlock(&vm->dev_lock);
+}
+
+bool vcpu_runnable(struct vcpu *vcpu)
+{
+	struct vm *vm = vcpu->vm;
+	bool wakes;
+
+	if (!vcpu->halted)
+		return true;
+	if (!(atomic_load(&vcpu->requests) & REQUEST_EVENT))
+		return false;
+	spin_lock(&vm->dev_lock);
+	wakes = platform->intr_pending(vm);
+	spin_unlock(&vm->dev_lock);
+	if (!wakes)
+		atomic_fetch_and(&vcpu->requests, ~REQUEST_EVENT);
+	return wakes;
+}

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Port accesses of the guest. A port without a device reads as all ones and swallows writes.
+ */
+#include "lib/err.h"
+#include "vm/vcpu.h"
+
+/* Elements of a REP INS or OUTS done in one exit: then the host looks around again. */
+#define STRING_BATCH 512u
+
+static u64 port_read(struct vm *vm, u16 port, unsigned int size)
+{
+	const struct io_region *region = io_space_find(&vm->ports, port);
+
+	if (!region)
+		return 0xffffffffu;
+	return region->ops->read(region->dev, port - region->base, size);
+}
+
+static void port_write(struct vm *vm, u16 port, unsigned int size, u64 value)
+{
+	const struct io_region *region = io_space_find(&vm->ports, port);
+
+	if (region)
+		region->ops->write(region->dev, port - region->base, size, value);
+}
+
+static u64 size_mask(unsigned int size)
+{
+	return size == 8 ? ~0ull : (1ull << 8 * size) - 1;
+}
+
+/* One element between the port and memory at linear. False: a fault is queued or the VM killed. */
+static bool string_element(struct vcpu *vcpu, const struct vm_exit *exit,
+			   const struct fetch_state *state, u64 linear)
+{
+	struct vm *vm = vcpu->vm;
+	u64 value = 0;
+	int err;
+
+	if (exit->io.in) {
+		err = vcpu_probe_write(vcpu, exit, state, linear, exit->io.size);
+		if (err)
+			return false;
+	} else if (vcpu_read_linear(vcpu, exit, state, linear, &value, exit->io.size)) {
+		return false;
+	}
+	spin_lock(&vm->dev_lock);
+	if (exit->io.in)
+		value = port_read(vm, exit->io.port, exit->io.size);
+	else
+		port_write(vm, exit->io.port, exit->io.size, value);
+	spin_unlock(&vm->dev_lock);
+	if (!exit->io.in)
+		return true;
+	return !vcpu_write_linear(vcpu, exit, state, linear, &value, exit->io.size);
+}
+
+static void add_to(u64 *reg, u64 delta, unsigned int addrsize)
+{
+	u64 value = *reg + delta;
+
+	if (addrsize == 8)
+		*reg = value;
+	else if (addrsize == 4)
+		*reg = (u32)value;
+	else
+		*reg = (*reg & ~0xffffull) | (value & 0xffff);
+}
+
+static u64 segment_base(const struct vcpu *vcpu, const struct fetch_state *state, u8 seg)
+{
+	struct segment s;
+
+	if (state->mode == INSN_64 && seg != SEG_FS && seg != SEG_GS)
+		return 0;
+	backend->get_seg(vcpu, (enum insn_seg)seg, &s);
+	return s.base;
+}
+
+static void exit_io_string(struct vcpu *vcpu, const struct vm_exit *exit)
+{
+	u64 *gpr = vcpu->regs.gpr;
+	struct fetch_state state;
+	struct insn insn;
+	u64 *index, base, delta, addr_mask;
+
+	if (vcpu_fetch(vcpu, exit, &insn, &state))
+		return;
+	index = exit->io.in ? &gpr[GPR_RDI] : &gpr[GPR_RSI];
+	base = segment_base(vcpu, &state, exit->io.in ? (u8)SEG_ES : insn.seg);
+	delta = vcpu->regs.rflags & RFLAGS_DF ? -(u64)exit->io.size : exit->io.size;
+	addr_mask = size_mask(insn.addrsize);
+	for (u32 i = 0; i < STRING_BATCH; i++) {
+		u64 linear = base + (*index & addr_mask);
+
+		if (exit->io.rep && !(gpr[GPR_RCX] & addr_mask))
+			break;
+		if (!string_element(vcpu, exit, &state,
+				    state.mode == INSN_64 ? linear : (u32)linear))
+			return;
+		add_to(index, delta, insn.addrsize);
+		if (!exit->io.rep)
+			break;
+		add_to(&gpr[GPR_RCX], ~0ull, insn.addrsize);
+	}
+	if (!exit->io.rep || !(gpr[GPR_RCX] & addr_mask))
+		vcpu_skip_by(vcpu, &state, insn.len);
+}
+
+void exit_io(struct vcpu *vcpu, const struct vm_exit *exit)
+{
+	struct vm *vm = vcpu->vm;
+	u64 *rax = &vcpu->regs.gpr[GPR_RAX];
+	u64 mask, value;
+
+	if (unlikely(exit->io.string)) {
+		exit_io_string(vcpu, exit);
+		return;
+	}
+	if (!vcpu_skip(vcpu, exit))
+		return;
+	mask = size_mask(exit->io.size);
+	spin_lock(&vm->dev_lock);
+	if (exit->io.in) {
+		value = port_read(vm, exit->io.port, exit->io.size) & mask;
+		*rax = exit->io.size == 4 ? value : (*rax & ~mask) | value;
+	} else {
+		port_write(vm, exit->io.port, exit->io.size, *rax & mask);
+	}
+	spin_unlock(&vm->dev_lock);
+}

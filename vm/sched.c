@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The main loop of each CPU. See sched.h.
+ *
+ * A round: run expired device timers, take ended VMs apart, pick the next vCPU, arm the CPU's
+ * timer for whatever comes first, run. The queue is the CPU's own; others add to a second list,
+ * under its lock, and wake the CPU.
+ */
+#include "vm/sched.h"
+
+#include "arch/apic.h"
+#include "arch/clock.h"
+#include "arch/cpu.h"
+#include "arch/percpu.h"
+#include "arch/traps.h"
+#include "lib/err.h"
+#include "lib/log.h"
+#include "mm/heap.h"
+#include "vm/vcpu.h"
+
+#define SLICE_NS (10 * NS_PER_MS)
+
+struct sched {
+	struct spinlock lock;
+	struct list incoming; /* [lock] vCPUs that others have queued */
+	struct list queue; /* [self] this CPU's vCPUs, the one that ran last at the end */
+	struct vcpu *loaded; /* [self] whose state is in the CPU */
+};
+
+static void (*on_idle_action)(void);
+
+void sched_set_on_idle(void (*on_idle)(void))
+{
+	on_idle_action = on_idle;
+}
+
+int sched_init_cpu(u32 cpu)
+{
+	struct sched *sched = kzalloc(sizeof(*sched));
+
+	if (!sched)
+		return E_NOMEM;
+	spin_init(&sched->lock, LOCK_RUN_QUEUE);
+	list_init(&sched->incoming);
+	list_init(&sched->queue);
+	cpus[cpu]->sched = sched;
+	return 0;
+}
+
+/* Make cpu look at what has been asked of it: out of its guest, or out of its sleep. */
+static void cpu_wake(struct percpu *cpu)
+{
+	if (cpu == this_cpu())
+		return;
+	switch ((enum cpu_mode)atomic_load(&cpu->mode)) {
+	case CPU_GUEST:
+		this_cpu()->ipis++;
+		apic_send_nmi(cpu->apic_id);
+		break;
+	case CPU_IDLE:
+		this_cpu()->ipis++;
+		apic_send_vector(cpu->apic_id, VECTOR_WAKE);
+		break;
+	case CPU_HOST:
+		break;
+	}
+}
+
+void vm_kick(struct vm *vm, u32 request)
+{
+	atomic_fetch_or(&vm->vcpu.requests, request);
+	cpu_wake(cpus[vm->vcpu.cpu]);
+}
+
+void sched_add(struct vcpu *vcpu)
+{
+	struct sched *sched = cpus[vcpu->cpu]->sched;
+
+	spin_lock(&sched->lock);
+	list_push_back(&sched->incoming, &vcpu->node);
+	spin_unlock(&sched->lock);
+	cpu_wake(cpus[vcpu->cpu]);
+}
+
+static void switch_to(struct sched *sched, struct vcpu *vcpu)
+{
+	if (sched->loaded == vcpu)
+		return;
+	if (sched->loaded)
+		vcpu_put(sched->loaded);
+	sched->loaded = vcpu;
+	if (vcpu)
+		vcpu_load(vcpu);
+}
+
+/* The VM has ended, or starts again. */
+static void finish(struct sched *sched, struct vcpu *vcpu)
+{
+	struct vm *vm = vcpu->vm;
+
+	if (sched->loaded == vcpu)
+		switch_to(sched, NULL);
+	if (vm->reset_wanted && vm_load(vm) == 0)
+		return;
+	list_remove(&vcpu->node);
+	vm_destroy(vm);
+	if (vm_count() == 0)
+		on_idle_action();
+}
+
+/* Take what others have queued, and finish the VMs that asked for it. */
+static void collect(struct sched *sched)
+{
+	struct vcpu *vcpu, *tmp;
+
+	spin_lock(&sched->lock);
+	while (!list_empty(&sched->incoming)) {
+		vcpu = list_first(&sched->incoming, struct vcpu, node);
+		list_remove(&vcpu->node);
+		list_push_back(&sched->queue, &vcpu->node);
+	}
+	spin_unlock(&sched->lock);
+	list_for_each_safe(vcpu, tmp, &sched->queue, node) {
+		if (atomic_load(&vcpu->requests) & REQUEST_STOP)
+			finish(sched, vcpu);
+	}
+}
+
+static void run_timers(struct vm *vm, u64 now)
+{
+	if (timer_queue_next(&vm->timers) > now)
+		return;
+	spin_lock(&vm->dev_lock);
+	timer_queue_run(&vm->timers, now);
+	spin_unlock(&vm->dev_lock);
+}
+
+/*
+ * The next vCPU to run, moved to the queue's end, or NULL. *deadline: when this CPU is wanted again
+ * by a device timer, or because another vCPU waits for its turn.
+ */
+static struct vcpu *pick(struct sched *sched, u64 *deadline)
+{
+	u64 now = clock_ns();
+	struct vcpu *vcpu, *next = NULL;
+	u32 runnable = 0;
+
+	*deadline = TIMER_NEVER;
+	list_for_each(vcpu, &sched->queue, node) {
+		run_timers(vcpu->vm, now);
+		*deadline = MIN(*deadline, timer_queue_next(&vcpu->vm->timers));
+		if (!vcpu_runnable(vcpu))
+			continue;
+		runnable++;
+		next = next ? next : vcpu;
+	}
+	if (!next)
+		return NULL;
+	list_remove(&next->node);
+	list_push_back(&sched->queue, &next->node);
+	if (runnable > 1)
+		*deadline = MIN(*deadline, now + SLICE_NS);
+	return next;
+}
+
+static void arm_timer(u64 deadline)
+{
+	u64 now = clock_ns();
+
+	if (deadline == TIMER_NEVER)
+		apic_timer_stop();
+	else
+		apic_timer_arm(deadline > now ? deadline - now : 1);
+}
+
+static bool work_waiting(struct sched *sched)
+{
+	struct vcpu *vcpu;
+	bool waiting;
+
+	list_for_each(vcpu, &sched->queue, node) {
+		if (atomic_load(&vcpu->requests) & (REQUEST_EVENT | REQUEST_STOP))
+			return true;
+	}
+	spin_lock(&sched->lock);
+	waiting = !list_empty(&sched->incoming);
+	spin_unlock(&sched->lock);
+	return waiting;
+}
+
+/* Interrupts are off from the check to the HLT: a wake-up in between ends the HLT at once. */
+static void idle(struct sched *sched, u64 deadline)
+{
+	struct percpu *cpu = this_cpu();
+
+	arm_timer(deadline);
+	atomic_xchg(&cpu->mode, (u32)CPU_IDLE);
+	if (!work_waiting(sched))
+		irq_wait();
+	else
+		irq_window();
+	atomic_store(&cpu->mode, (u32)CPU_HOST);
+}
+
+void sched_run(void)
+{
+	struct sched *sched = this_cpu()->sched;
+	u64 deadline;
+
+	for (;;) {
+		struct vcpu *next;
+
+		collect(sched);
+		next = pick(sched, &deadline);
+		if (!next) {
+			idle(sched, deadline);
+			continue;
+		}
+		atomic_fetch_and(&next->requests, ~REQUEST_RESCHED);
+		next->vm->armed = deadline;
+		arm_timer(deadline);
+		switch_to(sched, next);
+		vcpu_run(next);
+	}
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Which vCPU runs on which CPU: each CPU takes its own vCPUs in turn, a slice each, and
+ * halts when none has anything to do.
+ */
+#pragma once
+
+#include "lib/types.h"
+
+struct vcpu;
+struct vm;
+
+/* What to do when the last VM has ended. Called on the CPU that saw it. Set once. */
+void sched_set_on_idle(void (*on_idle)(void));
+
+/* Once per CPU, before its VMs are queued. E_NOMEM. */
+int __must_check sched_init_cpu(u32 cpu);
+
+/* Queue a vCPU on the CPU that it names; wakes that CPU. */
+void sched_add(struct vcpu *vcpu);
+
+/* The main loop of every CPU. */
+__noreturn void sched_run(void);

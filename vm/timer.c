@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The timer queue of one VM: a sorted list under the queue's own lock, and the earliest
+ * deadline once more in an atomic word, so that the run loop reads it without a lock.
+ * A VM has a handful of timers, so a list beats anything cleverer.
+ */
+#include "vm/timer.h"
+
+/* Caller holds the lock. */
+static void publish_next(struct timer_queue *queue)
+{
+	u64 next = TIMER_NEVER;
+
+	if (!list_empty(&queue->timers))
+		next = list_first(&queue->timers, struct timer, node)->deadline;
+	atomic_store(&queue->next, next);
+}
+
+void timer_queue_init(struct timer_queue *queue)
+{
+	spin_init(&queue->lock, LOCK_TIMERS);
+	list_init(&queue->timers);
+	queue->next = TIMER_NEVER;
+}
+
+void timer_init(struct timer *timer, struct timer_queue *queue, void (*fn)(struct timer *))
+{
+	timer->queue = queue;
+	timer->fn = fn;
+	timer->deadline = TIMER_NEVER;
+	list_init(&timer->node);
+}
+
+void timer_arm(struct timer *timer, u64 deadline)
+{
+	struct timer_queue *queue = timer->queue;
+	struct timer *later;
+
+	spin_lock(&queue->lock);
+	list_remove(&timer->node);
+	timer->deadline = deadline;
+	/* Behind its equals, so that timers with one deadline run in the order they were armed. */
+	list_for_each(later, &queue->timers, node) {
+		if (later->deadline > deadline)
+			break;
+	}
+	list_insert_before(&later->node, &timer->node);
+	publish_next(queue);
+	spin_unlock(&queue->lock);
+}
+
+void timer_cancel(struct timer *timer)
+{
+	struct timer_queue *queue = timer->queue;
+
+	spin_lock(&queue->lock);
+	list_remove(&timer->node);
+	publish_next(queue);
+	spin_unlock(&queue->lock);
+}
+
+bool timer_armed(const struct timer *timer)
+{
+	struct timer_queue *queue = timer->queue;
+	bool armed;
+
+	spin_lock(&queue->lock);
+	armed = !list_empty(&timer->node);
+	spin_unlock(&queue->lock);
+	return armed;
+}
+
+/* Move what has expired to a list of its own. Caller holds the lock. */
+static void take_expired(struct timer_queue *queue, struct list *expired, u64 now)
+{
+	struct timer *timer, *tmp;
+
+	list_for_each_safe(timer, tmp, &queue->timers, node) {
+		if (timer->deadline > now)
+			break;
+		list_remove(&timer->node);
+		list_push_back(expired, &timer->node);
+	}
+	publish_next(queue);
+}
+
+/*
+ * Each timer runs once at most: one that arms itself again in the past waits for the
+ * next run, or a device with a short period could keep its CPU here for ever. While they
+ * wait on the private list timers still count as armed, and can be cancelled or moved by
+ * the functions of those before them.
+ */
+void timer_queue_run(struct timer_queue *queue, u64 now)
+{
+	struct list expired = LIST_INIT(expired);
+
+	if (timer_queue_next(queue) > now)
+		return;
+	spin_lock(&queue->lock);
+	take_expired(queue, &expired, now);
+	while (!list_empty(&expired)) {
+		struct timer *timer = list_first(&expired, struct timer, node);
+
+		list_remove(&timer->node);
+		spin_unlock(&queue->lock);
+		timer->fn(timer);
+		spin_lock(&queue->lock);
+	}
+	spin_unlock(&queue->lock);
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A vCPU comes onto a CPU and leaves it: the state that the world switch leaves alone.
+ */
+#include "vm/vcpu.h"
+
+#include "arch/cpu.h"
+#include "arch/fpu.h"
+
+void vcpu_load(struct vcpu *vcpu)
+{
+	if (vcpu->last_cpu != this_cpu()->index) {
+		/* What this CPU's TLB may still hold of it is older than what it has done since. */
+		vcpu->last_cpu = this_cpu()->index;
+		backend->flush(vcpu);
+	}
+	fpu_restore(vcpu->fpu);
+	if (cpu_features.xsave)
+		xsetbv(0, vcpu->xcr0);
+	write_dr0(vcpu->dr[0]);
+	write_dr1(vcpu->dr[1]);
+	write_dr2(vcpu->dr[2]);
+	write_dr3(vcpu->dr[3]);
+	if (cpu_features.rdtscp)
+		wrmsr(MSR_TSC_AUX, vcpu->tsc_aux);
+	this_cpu()->vcpu = vcpu;
+}
+
+void vcpu_put(struct vcpu *vcpu)
+{
+	this_cpu()->vcpu = NULL;
+	if (cpu_features.rdtscp)
+		vcpu->tsc_aux = rdmsr(MSR_TSC_AUX);
+	vcpu->dr[0] = read_dr0();
+	vcpu->dr[1] = read_dr1();
+	vcpu->dr[2] = read_dr2();
+	vcpu->dr[3] = read_dr3();
+	if (cpu_features.xsave)
+		vcpu->xcr0 = xgetbv(0);
+	fpu_save(vcpu->fpu);
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Inside vm/: running a vCPU and handling its exits.
+ */
+#pragma once
+
+#include "vm/vm.h"
+
+/* Save and load what the back end's world switch leaves alone: FPU, DR0-3, TSC_AUX. */
+void vcpu_load(struct vcpu *vcpu);
+void vcpu_put(struct vcpu *vcpu);
+
+/* Run until the vCPU halts, ends, or the CPU is wanted elsewhere. The vCPU is loaded. */
+void vcpu_run(struct vcpu *vcpu);
+
+/* Would it do anything if it were run? */
+bool vcpu_runnable(struct vcpu *vcpu);
+
+/* Fetch and decode the instruction at RIP. 0; E_FAULT: a #PF or #GP has been queued; E_INVAL: undecodable (killed). */
+int __must_check vcpu_fetch(struct vcpu *vcpu, const struct vm_exit *exit, struct insn *insn,
+			    struct fetch_state *state);
+
+/* Move RIP past the exiting instruction. False: the fetch faulted or failed and that is queued. */
+bool vcpu_skip(struct vcpu *vcpu, const struct vm_exit *exit);
+/* The same when its length is known. */
+void vcpu_skip_by(struct vcpu *vcpu, const struct fetch_state *state, u32 len);
+
+/* RIP has moved past an instruction that was executed for the guest. */
+void vcpu_retired(struct vcpu *vcpu);
+
+/*
+ * Memory (or a device) at a linear address, size 1..8 bytes, with the guest's translation and rights.
+ * Not 0: a #PF is queued, or the VM killed. probe_write only checks.
+ */
+int __must_check vcpu_read_linear(struct vcpu *vcpu, const struct vm_exit *exit,
+				  const struct fetch_state *state, u64 linear, u64 *value,
+				  unsigned int size);
+int __must_check vcpu_probe_write(struct vcpu *vcpu, const struct vm_exit *exit,
+				  const struct fetch_state *state, u64 linear, unsigned int size);
+int __must_check vcpu_write_linear(struct vcpu *vcpu, const struct vm_exit *exit,
+				   const struct fetch_state *state, u64 linear, const u64 *value,
+				   unsigned int size);
+
+/* The linear address of a decoded memory operand. */
+u64 vcpu_operand(struct vcpu *vcpu, const struct fetch_state *state, const struct insn *insn);
+
+/* Queue an exception for the next entry. */
+void vcpu_exception(struct vcpu *vcpu, u8 vector);
+void vcpu_exception_error(struct vcpu *vcpu, u8 vector, u32 error);
+void vcpu_page_fault(struct vcpu *vcpu, u64 addr, u32 error);
+
+/* Decide what the next entry delivers and which windows are asked for. */
+void vcpu_update_events(struct vcpu *vcpu);
+
+/* The handlers of exits.c's table that live in files of their own. */
+void exit_cpuid(struct vcpu *vcpu, const struct vm_exit *exit);
+void exit_rdmsr(struct vcpu *vcpu, const struct vm_exit *exit);
+void exit_wrmsr(struct vcpu *vcpu, const struct vm_exit *exit);
+void exit_io(struct vcpu *vcpu, const struct vm_exit *exit);
+void exit_tdp_fault(struct vcpu *vcpu, const struct vm_exit *exit);
+void exit_cr_access(struct vcpu *vcpu, const struct vm_exit *exit);
+
+#define VECTOR_GUEST_DE 0
+#define VECTOR_GUEST_DF 8
+#define VECTOR_GUEST_UD 6
+#define VECTOR_GUEST_GP 13
+#define VECTOR_GUEST_PF 14
+
+/* Does this vector push an error code? */
+bool exception_has_error(u8 vector);

@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * VMs: built from their configuration, started, ended, taken apart. The list of VMs is protected by
+ * vm_list_lock; a VM itself belongs to the CPU that its vCPU runs on.
+ */
+#include "vm/vm.h"
+
+#include "arch/cpu.h"
+#include "arch/fpu.h"
+#include "lib/err.h"
+#include "lib/log.h"
+#include "lib/string.h"
+#include "mm/heap.h"
+#include "vm/guest_e820.h"
+#include "vm/loader.h"
+#include "vm/sched.h"
+#include "vm/vcpu.h"
+
+const struct backend *backend;
+const struct platform_ops *platform;
+const struct vm_console_ops *vm_console;
+
+static struct spinlock vm_list_lock = SPINLOCK(LOCK_VM_LIST);
+static struct list vm_list = LIST_INIT(vm_list); /* [vm_list_lock] */
+static u32 vms; /* [vm_list_lock] */
+static u8 first_exit_code; /* [vm_list_lock] */
+static const struct vm_module *modules;
+static u32 module_count;
+
+void vm_init(const struct backend *chosen_backend, const struct platform_ops *chosen_platform,
+	     const struct vm_console_ops *chosen_console)
+{
+	backend = chosen_backend;
+	platform = chosen_platform;
+	vm_console = chosen_console;
+}
+
+void vm_set_modules(const struct vm_module *list, u32 count)
+{
+	modules = list;
+	module_count = count;
+}
+
+/* RAM below the device hole, and what is left of it from 4 GiB on. */
+static int add_memory(struct vm *vm)
+{
+	u64 low = guest_low_size(vm->config->mem);
+	u64 high = vm->config->mem - low;
+	int err = guest_mem_add_slot(&vm->mem, GFN(0), low >> PAGE_SHIFT);
+
+	if (!err && high)
+		err = guest_mem_add_slot(&vm->mem, gpa_to_gfn(GPA(GIB(4))), high >> PAGE_SHIFT);
+	return err;
+}
+
+static void start_state(struct vcpu *vcpu, const struct load_result *start)
+{
+	memset(&vcpu->regs, 0, sizeof(vcpu->regs));
+	vcpu->regs.rip = start->rip;
+	vcpu->regs.rflags = RFLAGS_FIXED;
+	vcpu->regs.gpr[GPR_RAX] = start->rax;
+	vcpu->regs.gpr[GPR_RBX] = start->rbx;
+	vcpu->regs.gpr[GPR_RSI] = start->rsi;
+	backend->set_reg(vcpu, VREG_CR0, start->cr0);
+	backend->set_reg(vcpu, VREG_CR3, start->cr3);
+	backend->set_reg(vcpu, VREG_CR4, start->cr4);
+	backend->set_reg(vcpu, VREG_EFER, start->efer);
+	backend->set_seg(vcpu, SEG_CS, &start->code);
+	for (unsigned int seg = SEG_ES; seg <= SEG_GS; seg++) {
+		if (seg != SEG_CS)
+			backend->set_seg(vcpu, (enum insn_seg)seg, &start->data);
+	}
+	backend->set_table(vcpu, TABLE_GDTR, start->gdt.raw, start->gdt_limit);
+	backend->set_table(vcpu, TABLE_IDTR, 0, 0);
+}
+
+static void vcpu_reset(struct vcpu *vcpu)
+{
+	vcpu->requests = REQUEST_EVENT;
+	vcpu->pending.kind = EVENT_NONE;
+	vcpu->halted = false;
+	vcpu->tsc_aux = 0;
+	vcpu->xcr0 = 1;
+	memset(vcpu->dr, 0, sizeof(vcpu->dr));
+	memset(vcpu->fpu, 0, fpu_area_size());
+	fpu_area_init(vcpu->fpu);
+	backend->vcpu_reset(vcpu);
+	backend->set_tsc_offset(vcpu, vcpu->vm->tsc_offset);
+}
+
+static int load_kernel(struct vm *vm, struct load_result *start)
+{
+	const struct vm_config *config = vm->config;
+	struct load_module extras[VM_MAX_INITRDS];
+	struct load_request req = {
+		.vm_name = vm->name,
+		.mem = &vm->mem,
+		.mem_size = config->mem,
+		.kernel = modules[config->kernel].data,
+		.kernel_size = modules[config->kernel].size,
+		.kernel_name = modules[config->kernel].name,
+		.cmdline = config->cmdline,
+		.modules = extras,
+		.module_count = config->initrd_count,
+		.rsdp = platform->rsdp,
+	};
+
+	for (u32 i = 0; i < config->initrd_count; i++) {
+		const struct vm_module *module = &modules[config->initrds[i]];
+
+		extras[i] = (struct load_module){
+			.data = module->data,
+			.size = module->size,
+			.name = module->name,
+			.cmdline = module->cmdline,
+		};
+	}
+	return loader_load(&req, start);
+}
+
+int vm_load(struct vm *vm)
+{
+	struct load_result start;
+	int err;
+
+	vm->reset_wanted = false;
+	vm->tsc_offset = -rdtsc();
+	platform->reset(vm);
+	err = load_kernel(vm, &start);
+	if (err)
+		return err;
+	vcpu_reset(&vm->vcpu);
+	start_state(&vm->vcpu, &start);
+	atomic_store(&vm->state, (u32)VM_RUNNING);
+	return 0;
+}
+
+static int vcpu_create(struct vcpu *vcpu, struct vm *vm, u32 cpu)
+{
+	int err;
+
+	vcpu->vm = vm;
+	vcpu->cpu = cpu;
+	list_init(&vcpu->node);
+	vcpu->fpu = kzalloc(fpu_area_size());
+	if (!vcpu->fpu)
+		return E_NOMEM;
+	err = backend->vcpu_create(vcpu);
+	if (err) {
+		kfree(vcpu->fpu, fpu_area_size());
+		return err;
+	}
+	backend->set_root(vcpu, vm->tdp.root);
+	return 0;
+}
+
+static void vcpu_destroy(struct vcpu *vcpu)
+{
+	backend->vcpu_destroy(vcpu);
+	kfree(vcpu->fpu, fpu_area_size());
+}
+
+/* Everything of a VM but its place in the list. On failure all of it is undone. */
+static int vm_build(struct vm *vm, u32 cpu)
+{
+	int err = frame_owner_register(&vm->owner, vm->name);
+
+	if (err)
+		return err;
+	guest_mem_init(&vm->mem, &vm->owner);
+	timer_queue_init(&vm->timers);
+	err = add_memory(vm);
+	if (err) {
+		log_error("vm %s: mem=%lluM: not enough free memory", vm->name,
+			  (unsigned long long)(vm->config->mem >> 20));
+		goto no_memory;
+	}
+	err = tdp_create(&vm->tdp, backend->tdp_format, cpu_features.page1g ? LEVEL_1G : LEVEL_2M,
+			 &vm->mem);
+	if (err)
+		goto no_memory;
+	cpuid_table_init(&vm->cpuid);
+	err = vcpu_create(&vm->vcpu, vm, cpu);
+	if (err)
+		goto no_vcpu;
+	err = platform->create(vm);
+	if (err)
+		goto no_platform;
+	err = vm_load(vm);
+	if (!err)
+		return 0;
+	platform->destroy(vm);
+no_platform:
+	vcpu_destroy(&vm->vcpu);
+no_vcpu:
+	tdp_destroy(&vm->tdp);
+no_memory:
+	guest_mem_destroy(&vm->mem);
+	frame_owner_unregister(&vm->owner);
+	return err;
+}
+
+int vm_create(const struct vm_config *config, u32 cpu)
+{
+	struct vm *vm = kzalloc(sizeof(*vm));
+	int err;
+
+	if (!vm) {
+		log_error("vm %s: no memory for the VM itself", config->name);
+		return E_NOMEM;
+	}
+	strlcpy(vm->name, config->name, sizeof(vm->name));
+	vm->config = config;
+	spin_init(&vm->dev_lock, LOCK_DEVICES);
+	err = vm_build(vm, cpu);
+	if (err) {
+		log_error("vm %s: not started", vm->name);
+		kfree(vm, sizeof(*vm));
+		return err;
+	}
+	log_info("vm %s: %llu MiB, 1 vCPU on CPU %u, %s: started", vm->name,
+		 (unsigned long long)(config->mem >> 20), cpu, backend->tdp_name);
+	spin_lock(&vm_list_lock);
+	list_push_back(&vm_list, &vm->node);
+	vms++;
+	spin_unlock(&vm_list_lock);
+	vm_console->opened(vm);
+	sched_add(&vm->vcpu);
+	return 0;
+}
+
+void vm_destroy(struct vm *vm)
+{
+	spin_lock(&vm_list_lock);
+	list_remove(&vm->node);
+	vms--;
+	if (!first_exit_code)
+		first_exit_code = vm->exit_code;
+	spin_unlock(&vm_list_lock);
+	vm_console->closed(vm);
+	platform->destroy(vm);
+	vcpu_destroy(&vm->vcpu);
+	tdp_destroy(&vm->tdp);
+	guest_mem_destroy(&vm->mem);
+	frame_owner_unregister(&vm->owner);
+	log_info("vm %s: ended with code %u, all its memory is back", vm->name, vm->exit_code);
+	kfree(vm, sizeof(*vm));
+}
+
+void vm_end(struct vm *vm, u8 code)
+{
+	u32 running = VM_RUNNING;
+
+	if (!atomic_cmpxchg(&vm->state, &running, (u32)VM_ENDING))
+		return;
+	vm->exit_code = code;
+	vm_kick(vm, REQUEST_STOP);
+}
+
+void vm_poweroff(struct vm *vm)
+{
+	log_info("vm %s: powered off", vm->name);
+	vm_end(vm, 0);
+}
+
+void vm_reset(struct vm *vm)
+{
+	log_info("vm %s: reset", vm->name);
+	vm->reset_wanted = true;
+	vm_kick(vm, REQUEST_STOP);
+}
+
+void vm_for_each(void (*fn)(struct vm *vm, void *ctx), void *ctx)
+{
+	struct vm *vm;
+
+	spin_lock(&vm_list_lock);
+	list_for_each(vm, &vm_list, node)
+		fn(vm, ctx);
+	spin_unlock(&vm_list_lock);
+}
+
+u32 vm_count(void)
+{
+	return atomic_load(&vms);
+}
+
+u8 vm_first_exit_code(void)
+{
+	return first_exit_code;
+}
