@@ -11,7 +11,7 @@
 #define IOAPIC_SIZE 0x1000ull
 #define IOAPIC_PINS 24u
 #define IOAPIC_MAX_ID 15u
-#define IOAPIC_PIT_PIN 2u /* on a PC not input 0, as which the 8259's output came in once */
+#define IOAPIC_PIT_PIN 2u /* on a PC: input 0 was meant for the 8259 */
 
 struct ioapic {
 	/* Returns whether some local APIC has taken it. level: it will tell ioapic_eoi(). */

@@ -14,7 +14,7 @@
 #define CHUNKS 128u
 #define NAME_SIZE 32u
 
-_Static_assert(CHUNKS * CHUNK_IDS == OWNER_ABSENT + 1u, "every id has a place in the table");
+_Static_assert(CHUNKS *CHUNK_IDS == OWNER_ABSENT + 1u, "every id has a place in the table");
 
 /* chunks[id / CHUNK_IDS][id % CHUNK_IDS]; chunks are taken in order and never given back. */
 static struct frame_owner **chunks[CHUNKS];

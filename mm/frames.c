@@ -281,8 +281,8 @@ static __noreturn void wrong_free(const struct frame_owner *owner, unsigned int 
 	if (holder == OWNER_FREE)
 		panic("frame_free: '%s' frees level %u block 0x%lx, which is not held: freed twice?",
 		      owner->name, level, block.raw);
-	panic("frame_free: '%s' (id %u) frees level %u block 0x%lx, which id %u holds",
-	      owner->name, owner->id, level, block.raw, holder);
+	panic("frame_free: '%s' (id %u) frees level %u block 0x%lx, which id %u holds", owner->name,
+	      owner->id, level, block.raw, holder);
 }
 
 void frame_free(struct frame_owner *owner, unsigned int level, hpa_t block)

@@ -27,8 +27,9 @@ struct frame_stats {
 
 /*
  * Take over RAM. ram and reserved may be unsorted, overlapping, unaligned and hostile
- * (they come from firmware); partial pages are left out, reserved wins. The allocator
- * takes its own tables out of ram. E_NOMEM: not even room for those.
+ * (they come from firmware); partial pages are left out, reserved wins. Page 0 is never
+ * used, nor is RAM above 2^46 (said in a log line). The allocator takes its own tables out
+ * of ram, at or above 1 MiB. E_NOMEM: not even room for those.
  */
 int __must_check frames_init(const struct mem_range *ram, size_t ram_count,
 			     const struct mem_range *reserved, size_t reserved_count);

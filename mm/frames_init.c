@@ -37,6 +37,7 @@ static bool range_wraps(const struct mem_range *range)
 /* The pages wholly in a range of RAM; empty (start >= end) when there are none. */
 static struct piece ram_pages(const struct mem_range *range)
 {
+	u64 start = align_up(range->start.raw, PAGE_SIZE);
 	u64 last = range->start.raw + range->len;
 
 	if (!range->len || range_wraps(range) || range->start.raw >= RAM_LIMIT)
@@ -44,11 +45,10 @@ static struct piece ram_pages(const struct mem_range *range)
 	/* Wraps to 0 exactly when the range ends at 2^64. */
 	if (last > RAM_LIMIT || last == 0)
 		last = RAM_LIMIT;
-	return (struct piece){
-		/* Page 0 is never used: a frame at 0 would look like "none". */
-		.start = MAX(align_up(range->start.raw, PAGE_SIZE), (u64)PAGE_SIZE),
-		.end = align_down(last, PAGE_SIZE),
-	};
+	/* Page 0 is never used: a frame at 0 would look like "none". */
+	if (start == 0)
+		start = PAGE_SIZE;
+	return (struct piece){ .start = start, .end = align_down(last, PAGE_SIZE) };
 }
 
 /* All pages that a reserved range touches. One that wraps reserves all from its start. */
@@ -273,8 +273,8 @@ static void claim_tables(void)
 		const struct giga *giga = frames.gigas[i];
 
 		if (giga)
-			claim_table(giga, sizeof(*giga) +
-					  giga->node_count * sizeof(giga->nodes[0]));
+			claim_table(giga,
+				    sizeof(*giga) + giga->node_count * sizeof(giga->nodes[0]));
 	}
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Small objects for the hypervisor: power-of-two size classes up to 2 KiB cut from
+ * Small objects for the hypervisor: power-of-two size classes up to 1 KiB cut from
  * 4 KiB frames, runs of frames above that. Everything comes zeroed and aligned to its
  * class (so a 4 KiB object is page-aligned and physically contiguous).
  */

@@ -39,10 +39,10 @@
 
 /* A sum of masks is their union only when no two have a bit in common. */
 _Static_assert(NPT_P + NPT_W + NPT_U + NPT_A + NPT_D + LARGE + FRAME + NPT_SOFT + NPT_NX ==
-	       (NPT_P | NPT_W | NPT_U | NPT_A | NPT_D | LARGE | FRAME | NPT_SOFT | NPT_NX),
+		       (NPT_P | NPT_W | NPT_U | NPT_A | NPT_D | LARGE | FRAME | NPT_SOFT | NPT_NX),
 	       "NPT masks are disjoint");
 _Static_assert(EPT_R + EPT_W + EPT_X + EPT_WB + LARGE + EPT_A + EPT_D + FRAME + EPT_SOFT ==
-	       (EPT_R | EPT_W | EPT_X | EPT_WB | LARGE | EPT_A | EPT_D | FRAME | EPT_SOFT),
+		       (EPT_R | EPT_W | EPT_X | EPT_WB | LARGE | EPT_A | EPT_D | FRAME | EPT_SOFT),
 	       "EPT masks are disjoint");
 /* Frozen is all software bits: not present, not absent (0), and apart from any link's address. */
 _Static_assert(NPT_SOFT && !(NPT_SOFT & (NPT_P | FRAME)), "frozen NPT entries are not present");

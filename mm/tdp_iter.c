@@ -15,7 +15,7 @@ static void iter_visit(struct tdp_iter *iter, unsigned int level, gfn_t gfn)
 void tdp_iter_start(struct tdp_iter *iter, const struct tdp *tdp, gfn_t start, gfn_t end)
 {
 	iter->tdp = tdp;
-	iter->end = GFN(MIN(end.raw, tdp_gfn_limit(tdp)));
+	iter->end.raw = MIN(end.raw, tdp_gfn_limit(tdp));
 	iter->tables[tdp->root_level] = hpa_to_ptr(tdp->root);
 	iter_visit(iter, tdp->root_level, start);
 }

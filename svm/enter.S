@@ -44,6 +44,7 @@ svm_enter:
 	movq REGS_RDX(%rdx), %rdx
 
 	sti
+	nop /* or an emulator takes STI's interrupt shadow into the guest, where the next STI has none */
 	vmrun %rax
 	cli
 	vmsave %rax

@@ -16,8 +16,8 @@ static const struct {
 	/* CR registers are intercepted by number; the instruction tells which and how. */
 	[SVM_EXIT_CR0_READ... SVM_EXIT_CR15_WRITE] = { .kind = EXIT_CR_ACCESS },
 	[SVM_EXIT_EXCEPTION_0... SVM_EXIT_EXCEPTION_31] = { .kind = EXIT_EXCEPTION, .more = true },
-	KIND(INTR, EXIT_HOST),
-	KIND(NMI, EXIT_HOST),
+	KIND_MORE(INTR, EXIT_HOST),
+	KIND_MORE(NMI, EXIT_HOST),
 	KIND(SMI, EXIT_HOST),
 	KIND(INIT, EXIT_HOST),
 	KIND_MORE(VINTR, EXIT_INTR_WINDOW),
@@ -79,6 +79,22 @@ static void end_nmi_blocking(struct svm_vcpu *svm)
 	svm->vmcb->intercept1 &= ~(u32)INTERCEPT_IRET;
 }
 
+/*
+ * QEMU saves the interrupt shadow at an exit and forgets it at VMRUN: two host interrupts in a row
+ * between STI and HLT would lose it.
+ */
+static void keep_shadow(struct svm_vcpu *svm)
+{
+	struct vmcb *vmcb = svm->vmcb;
+
+	if (vmcb->interrupt_shadow & SHADOW_ACTIVE)
+		svm->shadow_rip = vmcb->rip;
+	else if (vmcb->rip == svm->shadow_rip)
+		vmcb->interrupt_shadow |= SHADOW_ACTIVE;
+	else
+		svm->shadow_rip = 0;
+}
+
 /* What the CPU's code alone does not say. */
 static void decode_more(struct vcpu *vcpu, struct vm_exit *exit)
 {
@@ -94,6 +110,10 @@ static void decode_more(struct vcpu *vcpu, struct vm_exit *exit)
 	case SVM_EXIT_MSR:
 		if (svm->vmcb->exit_info1)
 			exit->kind = EXIT_WRMSR;
+		break;
+	case SVM_EXIT_INTR:
+	case SVM_EXIT_NMI:
+		keep_shadow(svm);
 		break;
 	case SVM_EXIT_VINTR:
 		svm_want_window(vcpu, EVENT_INTR, false);

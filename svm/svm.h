@@ -13,6 +13,7 @@ struct svm_vcpu {
 	struct vmcb *vmcb; /* [self] its own page */
 	hpa_t vmcb_hpa; /* [const] */
 	u64 asid_generation; /* [self] of the CPU it runs on; 0: needs a new ASID */
+	u64 shadow_rip; /* [self] where the last host interrupt found an interrupt shadow */
 	bool intr_window, nmi_window; /* [self] asked for by want_window */
 	bool nmi_blocked; /* [self] an NMI is being handled: until IRET */
 };
@@ -58,6 +59,7 @@ void svm_set_tsc_offset(struct vcpu *vcpu, u64 offset);
 void svm_inject(struct vcpu *vcpu, const struct vm_event *event);
 bool svm_can_inject(struct vcpu *vcpu, enum event_kind kind);
 void svm_want_window(struct vcpu *vcpu, enum event_kind kind, bool want);
+bool svm_in_shadow(const struct vcpu *vcpu);
 void svm_clear_shadow(struct vcpu *vcpu);
 /* What a valid EXITINTINFO says was being delivered when the exit came. */
 void svm_interrupted_event(const struct vmcb *vmcb, struct vm_event *event);

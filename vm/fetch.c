@@ -33,29 +33,42 @@ void vcpu_page_fault(struct vcpu *vcpu, u64 addr, u32 error)
 	vcpu_exception_error(vcpu, VECTOR_GUEST_PF, error);
 }
 
-int vcpu_fetch(struct vcpu *vcpu, const struct vm_exit *exit, struct insn *insn,
-	       struct fetch_state *state)
+/* Fetch and decode. E_FAULT: *fault and *error say which #PF; other codes: not to be had. */
+static int fetch(struct vcpu *vcpu, struct insn *insn, struct fetch_state *state, gva_t *fault,
+		 u32 *error)
 {
-	u8 bytes[INSN_MAX_LEN + 1];
+	u8 bytes[GUEST_FETCH_ROOM];
 	size_t len;
-	gva_t fault;
-	u32 error;
 	int err;
 
 	backend->get_fetch_state(vcpu, state);
 	err = guest_fetch(&vcpu->vm->mem, &state->paging, GVA(state->linear_rip), bytes, &len,
-			  &fault, &error);
-	if (unlikely(err == E_FAULT)) {
-		vcpu_page_fault(vcpu, fault.raw, error);
-		return E_FAULT;
-	}
+			  fault, error);
+	return err ? err : insn_decode(insn, bytes, len, state->mode);
+}
+
+int vcpu_peek(struct vcpu *vcpu, struct insn *insn, struct fetch_state *state)
+{
+	gva_t fault;
+	u32 error;
+
+	return fetch(vcpu, insn, state, &fault, &error);
+}
+
+int vcpu_fetch(struct vcpu *vcpu, const struct vm_exit *exit, struct insn *insn,
+	       struct fetch_state *state)
+{
+	gva_t fault;
+	u32 error;
+	int err = fetch(vcpu, insn, state, &fault, &error);
+
 	if (likely(!err))
-		err = insn_decode(insn, bytes, len, state->mode);
-	if (unlikely(err)) {
+		return 0;
+	if (err == E_FAULT)
+		vcpu_page_fault(vcpu, fault.raw, error);
+	else
 		vm_kill(vcpu->vm, exit, "the instruction that exited cannot be read or decoded");
-		return E_INVAL;
-	}
-	return 0;
+	return err;
 }
 
 void vcpu_retired(struct vcpu *vcpu)

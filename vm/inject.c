@@ -6,6 +6,26 @@
  */
 #include "vm/vcpu.h"
 
+#define OPCODE_HLT 0xf4
+
+/*
+ * STI; HLT must not lose a wake-up: the interrupt belongs behind the HLT. The CPU takes care of it
+ * where it keeps the shadow of STI over an exit; some emulators forget it. So an
+ * interrupt that finds the guest in between executes the HLT first.
+ */
+static void finish_sti_hlt(struct vcpu *vcpu)
+{
+	struct fetch_state state;
+	struct insn insn;
+
+	if (!(vcpu->regs.rflags & RFLAGS_IF) || !backend->in_shadow(vcpu))
+		return;
+	if (vcpu_peek(vcpu, &insn, &state) || insn.map || insn.opcode != OPCODE_HLT ||
+	    state.paging.user)
+		return;
+	vcpu_skip_by(vcpu, &state, insn.len);
+}
+
 void vcpu_update_events(struct vcpu *vcpu)
 {
 	struct vm *vm = vcpu->vm;
@@ -16,8 +36,9 @@ void vcpu_update_events(struct vcpu *vcpu)
 	if (vcpu->pending.kind != EVENT_NONE) {
 		backend->inject(vcpu, &vcpu->pending);
 		vcpu->pending.kind = EVENT_NONE;
-	} else if (platform->intr_pending(vm) && backend->can_inject(vcpu, EVENT_INTR)) {
-		vector = platform->intr_ack(vm);
+	} else if (platform->intr_pending(vm)) {
+		finish_sti_hlt(vcpu);
+		vector = backend->can_inject(vcpu, EVENT_INTR) ? platform->intr_ack(vm) : -1;
 		if (vector >= 0) {
 			event.vector = (u8)vector;
 			backend->inject(vcpu, &event);

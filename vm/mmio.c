@@ -58,7 +58,9 @@ static int translate(struct vcpu *vcpu, const struct vm_exit *exit, const struct
 	err = guest_walk(&vcpu->vm->mem, &state->paging, GVA(linear), access, gpa, &error);
 	if (likely(!err))
 		return 0;
-	if (err == E_FAULT)
+	if (err == E_FAULT && !gva_is_canonical(&state->paging, GVA(linear)))
+		vcpu_exception_error(vcpu, VECTOR_GUEST_GP, 0);
+	else if (err == E_FAULT)
 		vcpu_page_fault(vcpu, linear, error);
 	else
 		vm_kill(vcpu->vm, exit, "its page tables lie at gpa %llx, where there is no memory",
@@ -103,7 +105,7 @@ int vcpu_probe_write(struct vcpu *vcpu, const struct vm_exit *exit, const struct
 	int err = translate(vcpu, exit, state, linear, PF_WRITE, &gpa);
 
 	if (!err && on_page(linear, size) < size)
-		err = translate(vcpu, exit, state, linear + size - 1, PF_WRITE, &gpa);
+		err = translate(vcpu, exit, state, linear + on_page(linear, size), PF_WRITE, &gpa);
 	return err;
 }
 

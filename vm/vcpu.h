@@ -20,6 +20,9 @@ bool vcpu_runnable(struct vcpu *vcpu);
 int __must_check vcpu_fetch(struct vcpu *vcpu, const struct vm_exit *exit, struct insn *insn,
 			    struct fetch_state *state);
 
+/* The same, and nothing happens to the guest when it cannot be had. */
+int __must_check vcpu_peek(struct vcpu *vcpu, struct insn *insn, struct fetch_state *state);
+
 /* Move RIP past the exiting instruction. False: the fetch faulted or failed and that is queued. */
 bool vcpu_skip(struct vcpu *vcpu, const struct vm_exit *exit);
 /* The same when its length is known. */

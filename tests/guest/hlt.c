@@ -196,6 +196,50 @@ static void test_pending_at_hlt(void)
 	tap_eq(irq_ip, behind, "behind it");
 }
 
+static volatile ulong ipi_ip;
+
+static void on_ipi(struct trap_frame *frame)
+{
+	ipi_ip = frame->ip;
+	lapic_eoi();
+}
+
+/*
+ * The instruction before STI is an exit that makes an interrupt pending: the hypervisor comes back
+ * to an STI, and must still not let the interrupt in before HLT. If it does, HLT sleeps for ever;
+ * here until the timer comes.
+ */
+static void test_exit_before_sti(void)
+{
+	u64 behind;
+
+	trap_set_handler(VEC_LOW, on_ipi);
+	timer_irqs = 0;
+	timer_start(VEC_TIMER, 200 * LAPIC_1MS);
+	asm volatile("movl %1, (%2)\n"
+		     "sti\n"
+		     "hlt\n"
+		     "1: cli\n"
+		     "lea 1b(%%rip), %0\n"
+		     : "=&r"(behind)
+		     : "r"(ICR_SELF | VEC_LOW), "r"((ulong)LAPIC_BASE + LAPIC_ICR_LOW)
+		     : "memory");
+	tap_eq(ipi_ip, behind, "an exit, STI, HLT: taken behind HLT");
+	tap_eq(timer_irqs, 0, "which does not sleep");
+	timer_stop();
+	timer_irqs = 0;
+	asm volatile("movl %1, (%2)\n"
+		     "sti\n"
+		     "nop\n"
+		     "1: nop\n"
+		     "cli\n"
+		     "lea 1b(%%rip), %0\n"
+		     : "=&r"(behind)
+		     : "r"(ICR_SELF | VEC_LOW), "r"((ulong)LAPIC_BASE + LAPIC_ICR_LOW)
+		     : "memory");
+	tap_eq(ipi_ip, behind, "an exit, STI: taken behind the next instruction");
+}
+
 /* IF=0 for long, with many exits: the interrupt comes when it is set, in each way there is. */
 static void test_window(void)
 {
@@ -253,6 +297,7 @@ void guest_main(void)
 	test_hlt_rip();
 	test_sti_shadow();
 	test_pending_at_hlt();
+	test_exit_before_sti();
 	test_window();
 	test_priorities();
 	test_clocks();

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * For test_emulate.c: one instruction executed twice from the same state, by vm/emulate.c on
- * a buffer and by Unicorn, an independent emulator. Data lies in the first 64 KiB, so that
- * addresses of all sizes reach it.
+ * a buffer and by Unicorn, an independent emulator; and random instructions whose accesses go
+ * to the data, which lies in the first 64 KiB, so that addresses of all sizes reach it.
  */
 #pragma once
 
@@ -166,4 +166,127 @@ static void run_theirs(struct machine *m, const u8 *bytes, unsigned int len, str
 	out->rip = out->rflags = 0;
 	UC(uc_reg_read(m->uc, UC_X86_REG_EFLAGS, &out->rflags));
 	UC(uc_reg_read(m->uc, rip, &out->rip));
+}
+
+/* An instruction under construction. */
+struct text {
+	u8 bytes[24];
+	unsigned int len, modrm_at;
+};
+
+static void put(struct text *t, u64 byte)
+{
+	t->bytes[t->len++] = (u8)byte;
+}
+
+static const u8 opcodes0[] = {
+	0x00, 0x01, 0x02, 0x03, 0x08, 0x09, 0x0a, 0x0b, 0x10, 0x11, 0x12, 0x13, 0x18, 0x19, 0x1a,
+	0x1b, 0x20, 0x21, 0x22, 0x23, 0x28, 0x29, 0x2a, 0x2b, 0x30, 0x31, 0x32, 0x33, 0x38, 0x39,
+	0x3a, 0x3b, 0x63, 0x80, 0x81, 0x82, 0x83, 0x84, 0x85, 0x86, 0x87, 0x88, 0x89, 0x8a, 0x8b,
+	0xa0, 0xa1, 0xa2, 0xa3, 0xa4, 0xa5, 0xaa, 0xab, 0xac, 0xad, 0xc6, 0xc7, 0xf6, 0xf7, 0xfe,
+	0xff,
+};
+static const u8 opcodes1[] = { 0xa3, 0xab, 0xb3, 0xb6, 0xb7, 0xba, 0xbb, 0xbe, 0xbf };
+#define OPCODES (ARRAY_SIZE(opcodes0) + ARRAY_SIZE(opcodes1))
+
+/* The which-th opcode with random prefixes and operands. */
+static void build(struct text *t, u32 which, enum insn_mode mode)
+{
+	static const u8 segs[] = { 0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65 };
+
+	t->len = 0;
+	if (!random_below(4))
+		put(t, 0x66);
+	if (!random_below(4))
+		put(t, 0x67);
+	if (!random_below(8))
+		put(t, 0xf0);
+	if (!random_below(3))
+		put(t, 0xf2 + random_below(2));
+	if (!random_below(4))
+		put(t, segs[random_below(6)]);
+	if (mode == INSN_64 && random_below(2))
+		put(t, 0x40 | random_below(16));
+	if (which >= ARRAY_SIZE(opcodes0))
+		put(t, 0x0f);
+	put(t, which < ARRAY_SIZE(opcodes0) ? opcodes0[which] :
+	    opcodes1[which - ARRAY_SIZE(opcodes0)]);
+	t->modrm_at = t->len;
+	while (t->len < 24)
+		put(t, random_u64());
+	if (t->bytes[t->modrm_at] >= 0xc0)
+		t->bytes[t->modrm_at] &= 0x7f;
+}
+
+/* Make the instruction access target: change a register, or the displacement when there is none. */
+static bool aim(struct machine *m, struct text *t, struct insn *insn, u64 target)
+{
+	u64 delta = target - emu_linear(&m->emu, insn);
+	unsigned int disp_at = t->modrm_at;
+	u64 disp;
+
+	if (!delta)
+		return true;
+	if (insn->base >= 0) {
+		m->regs.gpr[insn->base] += delta;
+	} else if (insn->index >= 0 && insn->scale == 1) {
+		m->regs.gpr[insn->index] += delta;
+	} else {
+		if (insn->has_modrm)
+			disp_at += (insn->modrm & 7) == 4 && insn->addrsize > 2 ? 2 : 1;
+		disp = (u64)insn->disp + delta;
+		memcpy(t->bytes + disp_at, &disp,
+		       insn->has_modrm ? (insn->addrsize == 2 ? 2 : 4) : insn->addrsize);
+		if (insn_decode(insn, t->bytes, INSN_MAX_LEN, m->mode))
+			return false;
+	}
+	return emu_linear(&m->emu, insn) == target;
+}
+
+static void random_state(struct machine *m)
+{
+	for (int i = 0; i < GPR_COUNT; i++) {
+		m->regs.gpr[i] = random_u64() >> (random_below(4) * 16);
+		if (!random_below(8))
+			m->regs.gpr[i] = random_below(3) - 1;
+		if (m->mode != INSN_64)
+			m->regs.gpr[i] = i < 8 ? (u32)m->regs.gpr[i] : 0;
+	}
+	m->regs.rflags = RFLAGS_FIXED | (random_u64() & (ALL_FLAGS | RFLAGS_DF));
+	m->regs.rip = m->mode == INSN_16 ? 0 : m->code;
+}
+
+static bool is_string(const struct insn *insn)
+{
+	return insn->map == 0 && insn->opcode >= 0xa4 && insn->opcode <= 0xad;
+}
+
+/* Registers such that the accesses go to data; false: this instruction cannot. */
+static bool place(struct machine *m, struct text *t, struct insn *insn)
+{
+	u64 mask = insn->addrsize == 8 ? ~0ull : BITS(8 * insn->addrsize - 1, 0);
+	u64 target = DATA_BASE + 0x2000 + random_below(0x4000);
+
+	if (is_string(insn)) {
+		m->regs.gpr[GPR_RCX] &= ~mask | 7;
+		for (int i = GPR_RSI; i <= GPR_RDI; i++)
+			m->regs.gpr[i] = (m->regs.gpr[i] & ~mask) | (target + random_below(256));
+		return true;
+	}
+	/* The number of the bit tested moves the address. */
+	if (insn->map == 1 && (insn->opcode & 7) == 3) {
+		if (insn->reg == insn->base || insn->reg == insn->index)
+			return false;
+		m->regs.gpr[insn->reg] = random_below(0x8000) - 0x4000;
+	}
+	if (m->mode != INSN_64)
+		m->regs.gpr[insn->reg] = (u32)m->regs.gpr[insn->reg];
+	if (!aim(m, t, insn, target))
+		return false;
+	/* What is above the address size must not matter. */
+	if (insn->base >= 0 && insn->base != insn->reg && insn->addrsize < 8)
+		m->regs.gpr[insn->base] ^= random_u64() << (8 * insn->addrsize);
+	for (int i = 0; i < GPR_COUNT && m->mode != INSN_64; i++)
+		m->regs.gpr[i] = (u32)m->regs.gpr[i];
+	return true;
 }

@@ -79,7 +79,8 @@ static inline void model_reset(const struct map *map)
 			       (MIN(end, MIB(16) / PAGE_SIZE) - page) * PAGE_SIZE);
 		if (model[page] == ABSENT)
 			assert_int_equal(mprotect(host_memory + page * PAGE_SIZE,
-						  (end - page) * PAGE_SIZE, PROT_NONE), 0);
+						  (end - page) * PAGE_SIZE, PROT_NONE),
+					 0);
 	}
 }
 
@@ -172,7 +173,8 @@ static inline void start(const struct map *map)
 
 /* A PC: low memory with a hole, an image and tables in the way, a hole below 4 GiB. */
 static const struct map pc_map = {
-	.ram = { { HPA(0), 0x9fc00 }, { HPA(MIB(1)), GIB(3) - MIB(1) - KIB(128) },
+	.ram = { { HPA(0), 0x9fc00 },
+		 { HPA(MIB(1)), GIB(3) - MIB(1) - KIB(128) },
 		 { HPA(GIB(4)), GIB(3) } },
 	.ram_count = 3,
 	.reserved = { { HPA(MIB(1)), 0x123456 }, { HPA(0x8000), 1 }, { HPA(GIB(5) + 5), 0 } },

@@ -66,8 +66,8 @@ static inline void fixture_start(const struct spte_format *fmt, unsigned int max
 		for (u64 chunk = 0; chunk < from->len / MIB(2); chunk++) {
 			u64 offset = chunk * MIB(2);
 
-			backing[i][chunk] = hpa_to_pfn(HPA(from->scattered ? from->hpa - offset
-									   : from->hpa + offset));
+			backing[i][chunk] = hpa_to_pfn(
+				HPA(from->scattered ? from->hpa - offset : from->hpa + offset));
 			level[i][chunk] = from->block;
 		}
 	}
@@ -89,7 +89,8 @@ struct tree_count {
 	u64 empty; /* tables without any entry, the root not counted */
 };
 
-static inline void tree_count_table(hpa_t table, u64 gfn, unsigned int level, struct tree_count *count)
+static inline void tree_count_table(hpa_t table, u64 gfn, unsigned int level,
+				    struct tree_count *count)
 {
 	const u64 *sptes = hpa_to_ptr(table);
 	u32 present = 0;
@@ -109,8 +110,9 @@ static inline void tree_count_table(hpa_t table, u64 gfn, unsigned int level, st
 		}
 		assert_in_range(level, LEVEL_4K, tdp.max_leaf_level);
 		assert_int_equal(level, fixture_leaf_level(gfn * PAGE_SIZE));
-		assert_int_equal(spte_pfn(tdp.fmt, spte).raw,
-				 mem_slot_pfn(guest_mem_slot(&fixture_mem, GFN(gfn)), GFN(gfn)).raw);
+		assert_int_equal(
+			spte_pfn(tdp.fmt, spte).raw,
+			mem_slot_pfn(guest_mem_slot(&fixture_mem, GFN(gfn)), GFN(gfn)).raw);
 		count->leaves[level]++;
 	}
 	assert_int_equal(present, tdp_table_count(table));

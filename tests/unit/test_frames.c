@@ -24,14 +24,21 @@ static void test_pc_map(void **state)
 static void test_unsorted_overlapping(void **state)
 {
 	static const struct map map = {
-		.ram = { { HPA(MIB(900)), MIB(600) }, { HPA(MIB(4)), MIB(700) },
-			 { HPA(MIB(300)), MIB(400) + 5 }, { HPA(MIB(2) + 1), MIB(2) - 2 },
-			 { HPA(MIB(704) + 0x1800), 0x1000 }, { HPA(MIB(800)), 0 },
-			 { HPA(MIB(1500)), MIB(600) }, { HPA(MIB(2100)), MIB(1) } },
+		.ram = { { HPA(MIB(900)), MIB(600) },
+			 { HPA(MIB(4)), MIB(700) },
+			 { HPA(MIB(300)), MIB(400) + 5 },
+			 { HPA(MIB(2) + 1), MIB(2) - 2 },
+			 { HPA(MIB(704) + 0x1800), 0x1000 },
+			 { HPA(MIB(800)), 0 },
+			 { HPA(MIB(1500)), MIB(600) },
+			 { HPA(MIB(2100)), MIB(1) } },
 		.ram_count = 8,
-		.reserved = { { HPA(MIB(1000)), MIB(1) }, { HPA(MIB(999)), MIB(1) + 1 },
-			      { HPA(MIB(1000) + 7), MIB(2) }, { HPA(MIB(20)), 1 },
-			      { HPA(MIB(2)), MIB(1) }, { HPA(MIB(850)), MIB(60) + 1 } },
+		.reserved = { { HPA(MIB(1000)), MIB(1) },
+			      { HPA(MIB(999)), MIB(1) + 1 },
+			      { HPA(MIB(1000) + 7), MIB(2) },
+			      { HPA(MIB(20)), 1 },
+			      { HPA(MIB(2)), MIB(1) },
+			      { HPA(MIB(850)), MIB(60) + 1 } },
 		.reserved_count = 6,
 	};
 
@@ -42,12 +49,19 @@ static void test_unsorted_overlapping(void **state)
 static void test_hostile_ranges(void **state)
 {
 	static const struct map map = {
-		.ram = { { HPA(~0ull - 0xfff), 0x2000 }, { HPA(MIB(8)), ~0ull }, { HPA(0), MIB(64) },
-			 { HPA(BIT(50)), GIB(1) }, { HPA(BIT(46)), BIT(46) }, { HPA(GIB(1)), MIB(1) },
-			 { HPA(~0ull), 1 }, { HPA(0), 0 } },
+		.ram = { { HPA(~0ull - 0xfff), 0x2000 },
+			 { HPA(MIB(8)), ~0ull },
+			 { HPA(0), MIB(64) },
+			 { HPA(BIT(50)), GIB(1) },
+			 { HPA(BIT(46)), BIT(46) },
+			 { HPA(GIB(1)), MIB(1) },
+			 { HPA(~0ull), 1 },
+			 { HPA(0), 0 } },
 		.ram_count = 8,
-		.reserved = { { HPA(MIB(100)), 0 }, { HPA(GIB(1) + KIB(64)), ~0ull },
-			      { HPA(~0ull), ~0ull }, { HPA(0x5fff), 2 } },
+		.reserved = { { HPA(MIB(100)), 0 },
+			      { HPA(GIB(1) + KIB(64)), ~0ull },
+			      { HPA(~0ull), ~0ull },
+			      { HPA(0x5fff), 2 } },
 		.reserved_count = 4,
 	};
 
@@ -103,7 +117,8 @@ static void test_no_room(void **state)
 	assert_int_equal(frames_init(half_pages, 2, NULL, 0), E_NOMEM);
 	assert_int_equal(frames_init(pieces, ARRAY_SIZE(pieces), NULL, 0), E_NOMEM);
 	assert_int_equal(frames_init(&(struct mem_range){ HPA(MIB(1)), GIB(1) }, 1,
-				     &(struct mem_range){ HPA(0), ~0ull }, 1), E_NOMEM);
+				     &(struct mem_range){ HPA(0), ~0ull }, 1),
+			 E_NOMEM);
 }
 
 struct block {
@@ -235,6 +250,7 @@ static void test_wrong_free(void **state)
 	expect_panic(frame_free(&one, LEVEL_4K, giga));
 	expect_panic(frame_free(&one, LEVEL_2M, giga));
 	expect_panic(frame_free(&one, LEVEL_2M, HPA(align_down(frame.raw, MIB(2)))));
+	assert_non_null(strstr(host_panic_message, "not held"));
 	expect_panic(frame_free(&one, LEVEL_4K, HPA(frame.raw + 8)));
 	expect_panic(frame_free(&one, LEVEL_4K, HPA(0)));
 	assert_non_null(strstr(host_panic_message, "no RAM of ours"));
@@ -328,16 +344,11 @@ static void test_tag_and_zero(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_pc_map),
-		cmocka_unit_test(test_unsorted_overlapping),
-		cmocka_unit_test(test_hostile_ranges),
-		cmocka_unit_test(test_far_ram),
-		cmocka_unit_test(test_no_room),
-		cmocka_unit_test(test_random),
-		cmocka_unit_test(test_clustering),
-		cmocka_unit_test(test_wrong_free),
-		cmocka_unit_test(test_owners),
-		cmocka_unit_test(test_tag_and_zero),
+		cmocka_unit_test(test_pc_map),         cmocka_unit_test(test_unsorted_overlapping),
+		cmocka_unit_test(test_hostile_ranges), cmocka_unit_test(test_far_ram),
+		cmocka_unit_test(test_no_room),        cmocka_unit_test(test_random),
+		cmocka_unit_test(test_clustering),     cmocka_unit_test(test_wrong_free),
+		cmocka_unit_test(test_owners),         cmocka_unit_test(test_tag_and_zero),
 	};
 
 	return cmocka_run_group_tests_name("frames", tests, NULL, NULL);

@@ -179,7 +179,8 @@ static void test_giga_block(void **state)
 		assert_int_equal(slot->level[i], middle ? LEVEL_1G : LEVEL_2M);
 		assert_true(is_aligned(slot->backing[i].raw, 512));
 		if (middle)
-			assert_int_equal(slot->backing[i].raw, slot->backing[2].raw + (i - 2) * 512);
+			assert_int_equal(slot->backing[i].raw,
+					 slot->backing[2].raw + (i - 2) * 512);
 	}
 	assert_true(is_aligned(slot->backing[2].raw, level_pages(LEVEL_1G)));
 	assert_int_equal(owner.frames, slot->npages);

@@ -77,8 +77,8 @@ static void object_end(const struct object *object)
 
 static void test_sizes(void **state)
 {
-	static const size_t sizes[] = { 1, 15, 16, 17, 64, 65, 1023, 1024, 1025, 2048, 2049, 4096,
-					4097, 8192, 65536, MIB(2) };
+	static const size_t sizes[] = { 1,    15,   16,   17,   64,   65,   1023,  1024,
+					1025, 2048, 2049, 4096, 4097, 8192, 65536, MIB(2) };
 	struct object objects[ARRAY_SIZE(sizes)];
 
 	(void)state;

@@ -14,9 +14,9 @@ static void test_masks_are_disjoint(void **state)
 	(void)state;
 	for (u32 f = 0; f < ARRAY_SIZE(formats); f++) {
 		const struct spte_format *fmt = formats[f];
-		const u64 masks[] = { fmt->read,	fmt->write, fmt->exec,	     fmt->nx,
-				      fmt->user,	fmt->large, fmt->memtype_wb, fmt->frame,
-				      fmt->accessed,	fmt->dirty, fmt->soft };
+		const u64 masks[] = { fmt->read,     fmt->write, fmt->exec,       fmt->nx,
+				      fmt->user,     fmt->large, fmt->memtype_wb, fmt->frame,
+				      fmt->accessed, fmt->dirty, fmt->soft };
 		u64 seen = 0;
 
 		for (u32 i = 0; i < ARRAY_SIZE(masks); i++) {
@@ -135,10 +135,8 @@ static void test_wrong_arguments(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_masks_are_disjoint),
-		cmocka_unit_test(test_literal_entries),
-		cmocka_unit_test(test_truth_table),
-		cmocka_unit_test(test_tables_and_absent),
+		cmocka_unit_test(test_masks_are_disjoint), cmocka_unit_test(test_literal_entries),
+		cmocka_unit_test(test_truth_table),        cmocka_unit_test(test_tables_and_absent),
 		cmocka_unit_test(test_wrong_arguments),
 	};
 

@@ -65,8 +65,15 @@ static void test_fault_levels(void **state)
 
 static void test_fault_no_slot(void **state)
 {
-	static const u64 outside[] = { GIB(3), GIB(8), GIB(8) + MIB(2) - 1, GIB(9) + MIB(2),
-				       BIT(48) - MIB(8) - 1, BIT(48), BIT(48) + GIB(1), BIT(52), BIT(63),
+	static const u64 outside[] = { GIB(3),
+				       GIB(8),
+				       GIB(8) + MIB(2) - 1,
+				       GIB(9) + MIB(2),
+				       BIT(48) - MIB(8) - 1,
+				       BIT(48),
+				       BIT(48) + GIB(1),
+				       BIT(52),
+				       BIT(63),
 				       ~0ull };
 	struct mem_slot *slot = &fixture_mem.slots[FIXTURE_SLOTS - 1];
 

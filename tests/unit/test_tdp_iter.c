@@ -47,12 +47,14 @@ static void test_iterator(void **state)
 			      &count);
 		tdp_for_each(&iter, &tdp, GFN(first), GFN(limit)) {
 			assert_true(at < count);
-			assert_int_equal(tdp_entry_first(iter.at).raw * 8 + iter.at.level, expected[at]);
+			assert_int_equal(tdp_entry_first(iter.at).raw * 8 + iter.at.level,
+					 expected[at]);
 			assert_int_equal(iter.at.spte, *iter.at.sptep);
 			at++;
 			if (restart && restart-- == 1) {
 				tdp_iter_restart(&iter);
-				while (tdp_entry_first(iter.at).raw * 8 + iter.at.level != expected[at - 1])
+				while (tdp_entry_first(iter.at).raw * 8 + iter.at.level !=
+				       expected[at - 1])
 					tdp_iter_next(&iter);
 			}
 		}
