@@ -34,17 +34,27 @@ static bool entry_is_level(u64 entry)
 	       (ENTRY_DELIVERY(entry) == DELIVER_FIXED || ENTRY_DELIVERY(entry) == DELIVER_LOWEST);
 }
 
+bool ioapic_message(const struct ioapic *ioapic, unsigned int pin, struct lapic_ipi *message)
+{
+	u64 entry = ioapic->entries[pin];
+
+	*message = (struct lapic_ipi){
+		.delivery = ENTRY_DELIVERY(entry),
+		.vector = (u8)entry,
+		.dest = ENTRY_DEST(entry),
+		.logical = entry & ENTRY_LOGICAL,
+	};
+	return !(entry & ENTRY_MASKED);
+}
+
+/* The input is not masked. */
 static void send(struct ioapic *ioapic, unsigned int pin)
 {
 	u64 *entry = &ioapic->entries[pin];
 	bool level = entry_is_level(*entry);
-	const struct lapic_ipi message = {
-		.delivery = ENTRY_DELIVERY(*entry),
-		.vector = (u8)*entry,
-		.dest = ENTRY_DEST(*entry),
-		.logical = *entry & ENTRY_LOGICAL,
-	};
+	struct lapic_ipi message;
 
+	ioapic_message(ioapic, pin, &message);
 	/* What nobody takes nobody ends: not to be waited for. */
 	if (ioapic->deliver(ioapic->ctx, &message, level) && level)
 		*entry |= ENTRY_REMOTE_IRR;

@@ -38,5 +38,8 @@ void ioapic_reset(struct ioapic *ioapic);
 /* The level at an input. Numbers from IOAPIC_PINS on are ignored. */
 void ioapic_set_irq(struct ioapic *ioapic, unsigned int pin, bool level);
 
+/* What an input, below IOAPIC_PINS, sends. False: nothing, it is masked. */
+bool ioapic_message(const struct ioapic *ioapic, unsigned int pin, struct lapic_ipi *message);
+
 /* A local APIC has ended a level-triggered interrupt with this vector. */
 void ioapic_eoi(struct ioapic *ioapic, u8 vector);

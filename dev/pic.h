@@ -56,6 +56,14 @@ void pic_set_irq(struct pic *pic, unsigned int irq, bool level);
 /* An irq_line's set function; ctx is the struct pic, the pin is the IRQ. */
 void pic_irq_line_set(void *ctx, unsigned int pin, bool level);
 
+/* Does an input, 0-15, request an interrupt that has not been acknowledged and is not masked? */
+static inline bool pic_requests(const struct pic *pic, unsigned int irq)
+{
+	const struct pic_chip *chip = &pic->chip[irq / 8];
+
+	return (chip->irr & ~chip->imr) >> (irq & 7) & 1;
+}
+
 static inline bool pic_pending(const struct pic *pic)
 {
 	return pic->level;

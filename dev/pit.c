@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The 8254's ports and its interrupt: see pit.h; the counters are in pit_channel.c. Channel
- * 0's interrupt is a pulse at each rising edge of its output. Edges that passed unserved
- * (the CPU was busy elsewhere) are one interrupt, not a burst.
+ * 0's interrupt is a pulse at each rising edge of its output. In the periodic modes edges that
+ * could not be interrupts of their own are owed; what is owed is looked at whenever the
+ * timer expires, which is more often then, and costs nothing otherwise.
  */
 #include "dev/pit.h"
 
@@ -21,28 +22,80 @@
 #define PORT61_OUT2 0x20u
 #define REFRESH_NS 15085u /* 18 PIT ticks, the rate of memory refresh */
 
+/* The least time between two interrupts of a periodic channel. */
+static u64 min_gap_ns(const struct pit_channel *ch)
+{
+	return MAX(ticks_to_ns(ch->count, PIT_HZ) / PIT_CATCH_UP_SPEED, PIT_MIN_PERIOD_NS);
+}
+
+/* Interrupts that may be owed, with the one due now. A rate that is not delivered is not owed. */
+static u32 max_owed(const struct pit_channel *ch)
+{
+	if (ticks_to_ns(ch->count, PIT_HZ) < PIT_MIN_PERIOD_NS)
+		return 1;
+	return PIT_HZ * PIT_MAX_OWED_SECONDS / ch->count;
+}
+
 static void schedule(struct pit *pit, u64 now)
 {
 	struct pit_channel *ch = &pit->channel[0];
-	u64 rise, deadline;
+	u64 deadline;
 
-	if (!pit_channel_next_rise(ch, ns_to_ticks(now, PIT_HZ), &rise)) {
+	if (!pit_channel_next_rise(ch, ns_to_ticks(now, PIT_HZ), &pit->next_rise)) {
 		timer_cancel(&pit->timer);
 		return;
 	}
-	deadline = ticks_to_ns(rise, PIT_HZ);
-	if (pit_channel_is_periodic(ch))
-		deadline = MAX(deadline, pit->last_tick_ns + PIT_MIN_PERIOD_NS);
+	deadline = ticks_to_ns(pit->next_rise, PIT_HZ);
+	if (pit_channel_is_periodic(ch)) {
+		u64 gap = min_gap_ns(ch);
+
+		/* With as much owed as may be, the guest takes no interrupts: no use to hurry. */
+		if (pit->owed && pit->owed < max_owed(ch))
+			deadline = MIN(deadline, now + gap);
+		deadline = MAX(deadline, pit->last_tick_ns + gap);
+	}
 	timer_arm(&pit->timer, deadline);
 }
 
-static void fire(struct pit *pit, u64 now)
+static void pulse(struct pit *pit, u64 now)
 {
 	pit->last_tick_ns = now;
 	irq_line_set(&pit->irq, true);
 	irq_line_set(&pit->irq, false);
-	pit_channel_sync(&pit->channel[0], ns_to_ticks(now, PIT_HZ));
+}
+
+/* The edges up to now become owed; one of them is delivered, unless it would be lost. */
+static void fire_periodic(struct pit *pit, u64 now)
+{
+	const struct pit_channel *ch = &pit->channel[0];
+	u64 tick = ns_to_ticks(now, PIT_HZ), owed = pit->owed;
+
+	if (tick >= pit->next_rise)
+		owed += 1 + (tick - pit->next_rise) / ch->count;
+	pit->owed = (u32)MIN(owed, max_owed(ch));
+	if (!pit->owed || pit->busy(pit->irq.ctx))
+		return;
+	pit->owed--;
+	pulse(pit, now);
+}
+
+static void fire(struct pit *pit, u64 now)
+{
+	struct pit_channel *ch = &pit->channel[0];
+
+	pit_channel_sync(ch, ns_to_ticks(now, PIT_HZ));
+	if (pit_channel_is_periodic(ch))
+		fire_periodic(pit, now);
+	else
+		pulse(pit, now);
 	schedule(pit, now);
+}
+
+/* The guest has programmed channel 0: what went before is over. */
+static void restart(struct pit *pit)
+{
+	pit->owed = 0;
+	schedule(pit, clock_ns());
 }
 
 static void pit_expired(struct timer *timer)
@@ -90,6 +143,8 @@ static void write_control(struct pit *pit, u8 value, u64 tick)
 		return;
 	}
 	pit_channel_control(ch, value, tick);
+	if (select == 0)
+		restart(pit);
 }
 
 static u8 pit_read_reg(void *dev, u32 reg)
@@ -105,12 +160,13 @@ static void pit_write_reg(void *dev, u32 reg, u8 value)
 	struct pit *pit = dev;
 	u64 tick = pit_sync(pit);
 
-	if (reg == REG_CONTROL)
+	if (reg == REG_CONTROL) {
 		write_control(pit, value, tick);
-	else
-		pit_channel_write(&pit->channel[reg], value, tick);
-	if (reg == 0 || reg == REG_CONTROL)
-		schedule(pit, clock_ns());
+		return;
+	}
+	pit_channel_write(&pit->channel[reg], value, tick);
+	if (reg == 0)
+		restart(pit);
 }
 
 static u64 pit_read(void *dev, u64 offset, unsigned int size)
@@ -160,15 +216,19 @@ void pit_reset(struct pit *pit)
 	timer_cancel(&pit->timer);
 	pit->port61 = 0;
 	pit->last_tick_ns = 0;
+	pit->next_rise = 0;
+	pit->owed = 0;
 	for (unsigned int i = 0; i < PIT_CHANNELS; i++) {
 		/* Only channel 2's gate is not wired to be open. */
 		pit->channel[i] = (struct pit_channel){ .access = 3, .gate = i != 2 };
 	}
 }
 
-void pit_init(struct pit *pit, struct irq_line irq, struct timer_queue *queue)
+void pit_init(struct pit *pit, struct irq_line irq, bool (*busy)(void *ctx),
+	      struct timer_queue *queue)
 {
 	pit->irq = irq;
+	pit->busy = busy;
 	timer_init(&pit->timer, queue, pit_expired);
 	pit_reset(pit);
 }

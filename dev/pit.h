@@ -23,10 +23,24 @@
  */
 #define PIT_MIN_PERIOD_NS 20000u
 
+/*
+ * Guests count the ticks of the periodic modes to tell the time. On a real PC one is lost when
+ * the CPU has not taken the one before, which software avoids by being fast enough; a guest is
+ * not as fast as it was written to be. So a tick that comes then, or that the host was too late
+ * for, is owed, and made up for afterwards, with gaps between the ticks of at least
+ * this part of the period. A guest that takes no interrupts at all, or was not run, does not
+ * get more than this many seconds' worth of them.
+ */
+#define PIT_CATCH_UP_SPEED 8u
+#define PIT_MAX_OWED_SECONDS 1u
+
 struct pit {
 	struct irq_line irq; /* [const] */
-	struct timer timer; /* the next rising edge of channel 0's output */
-	u64 last_tick_ns; /* when it fired last */
+	bool (*busy)(void *ctx); /* [const] */
+	struct timer timer; /* the next rising edge of channel 0's output, or tick owed */
+	u64 last_tick_ns; /* when it interrupted last */
+	u64 next_rise; /* the PIT tick of the first edge that is neither delivered nor owed */
+	u32 owed; /* periodic modes: interrupts still to be delivered */
 	struct pit_channel channel[PIT_CHANNELS];
 	u8 port61; /* the bits of port 61h that are kept as written */
 };
@@ -34,7 +48,12 @@ struct pit {
 /* The device of both is the struct pit. */
 extern const struct io_ops pit_io, pit_port61_io;
 
-void pit_init(struct pit *pit, struct irq_line irq, struct timer_queue *queue);
+/*
+ * busy, with irq's ctx: has the CPU yet to take the previous interrupt? That is so when another
+ * edge would merge with it, not when it would go nowhere, as with the interrupt masked.
+ */
+void pit_init(struct pit *pit, struct irq_line irq, bool (*busy)(void *ctx),
+	      struct timer_queue *queue);
 
 /* All channels stopped, the timer cancelled. */
 void pit_reset(struct pit *pit);

@@ -68,14 +68,30 @@ static struct irq_line isa_irq(struct pc *pc, unsigned int irq)
 }
 
 /* NMIs have no source here, and the 8259's interrupts (ExtINT) come in by LINT0. */
+static bool ioapic_reaches(const struct pc *pc, const struct lapic_ipi *message)
+{
+	return (message->delivery == DELIVER_FIXED || message->delivery == DELIVER_LOWEST) &&
+	       lapic_is_destination(&pc->lapic, message);
+}
+
 static bool ioapic_deliver(void *ctx, const struct lapic_ipi *message, bool level)
 {
 	struct pc *pc = ctx;
 
-	if (message->delivery != DELIVER_FIXED && message->delivery != DELIVER_LOWEST)
-		return false;
-	return lapic_is_destination(&pc->lapic, message) &&
-	       lapic_request(&pc->lapic, message->vector, level);
+	return ioapic_reaches(pc, message) && lapic_request(&pc->lapic, message->vector, level);
+}
+
+/* Is a tick of the PIT on its way to the CPU? By the controller that lets it through. */
+static bool pit_busy(void *ctx)
+{
+	const struct pc *pc = ctx;
+	struct lapic_ipi message;
+
+	if (pic_requests(&pc->pic, PIT_IRQ) && lapic_accepts_pic(&pc->lapic))
+		return true;
+	return ioapic_message(&pc->ioapic, IOAPIC_PIT_PIN, &message) &&
+	       ioapic_reaches(pc, &message) &&
+	       (pc->lapic.irr.bits[message.vector / 64] & BIT(message.vector % 64));
 }
 
 static void interrupt_ended(void *ctx, u8 vector)
@@ -170,7 +186,7 @@ static int pc_create(struct vm *vm)
 	pic_init(&pc->pic, pic_output, vm);
 	ioapic_init(&pc->ioapic, acpi_ioapic_id(apic_ids, ARRAY_SIZE(apic_ids)), ioapic_deliver,
 		    pc);
-	pit_init(&pc->pit, isa_irq(pc, PIT_IRQ), &vm->timers);
+	pit_init(&pc->pit, isa_irq(pc, PIT_IRQ), pit_busy, &vm->timers);
 	rtc_init(&pc->rtc, isa_irq(pc, RTC_IRQ), &vm->timers, below_4g, vm->config->mem - below_4g);
 	uart_init(&pc->uart, isa_irq(pc, UART_COM1_IRQ), &console);
 	lapic_init(&pc->lapic, apic_ids[0], true, &vcpu, &vm->timers);

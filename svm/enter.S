@@ -17,7 +17,6 @@
 	.type svm_enter, @function
 svm_enter:
 	pushq %rbp
-	movq %rsp, %rbp
 	pushq %rbx
 	pushq %r12
 	pushq %r13
@@ -49,10 +48,9 @@ svm_enter:
 	cli
 	vmsave %rax
 
-	pushq %rdx
-	movq 8(%rsp), %rdx /* regs */
-	movq %rcx, REGS_RCX(%rdx)
+	xchgq %rdx, (%rsp) /* the guest's RDX against regs */
 	popq REGS_RDX(%rdx)
+	movq %rcx, REGS_RCX(%rdx)
 	movq %rbx, REGS_RBX(%rdx)
 	movq %rbp, REGS_RBP(%rdx)
 	movq %rsi, REGS_RSI(%rdx)
@@ -66,7 +64,6 @@ svm_enter:
 	movq %r14, REGS_R14(%rdx)
 	movq %r15, REGS_R15(%rdx)
 
-	popq %rdx
 	popq %rax
 	vmload %rax /* the GS base is ours again */
 	popq %r15

@@ -28,17 +28,12 @@ void svm_inject(struct vcpu *vcpu, const struct vm_event *event)
 	}
 }
 
-bool svm_in_shadow(const struct vcpu *vcpu)
-{
-	return vmcb_of(vcpu)->interrupt_shadow & SHADOW_ACTIVE;
-}
-
 bool svm_can_inject(struct vcpu *vcpu, enum event_kind kind)
 {
 	const struct svm_vcpu *svm = svm_of(vcpu);
 
 	/* One that was injected for an entry that then did not take place is still to go. */
-	if (svm->vmcb->event_inj & EVENT_VALID || svm_in_shadow(vcpu))
+	if (svm->vmcb->event_inj & EVENT_VALID || vcpu->in_shadow)
 		return false;
 	if (kind == EVENT_NMI)
 		return !svm->nmi_blocked;

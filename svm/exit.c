@@ -2,13 +2,17 @@
 /*
  * From the CPU's exit code to struct vm_exit.
  */
+#include "lib/printf.h"
 #include "mm/spte.h"
 #include "svm/svm.h"
 
 #define KIND(name, exit_kind) [SVM_EXIT_##name] = { .kind = (exit_kind) }
 #define KIND_MORE(name, exit_kind) [SVM_EXIT_##name] = { .kind = (exit_kind), .more = true }
 
-/* more: decode_more() has something to add. NPF lies outside, and has too. */
+/*
+ * more: decode_more() has something to add, if only that an event was being delivered (no instruction
+ * that was intercepted can have been running then). NPF lies outside, and has more too.
+ */
 static const struct {
 	u8 kind;
 	bool more;
@@ -27,7 +31,6 @@ static const struct {
 	KIND(INVD, EXIT_NOP),
 	KIND(HLT, EXIT_HLT),
 	KIND(INVLPGA, EXIT_UD),
-	KIND_MORE(IOIO, EXIT_IO),
 	KIND_MORE(MSR, EXIT_RDMSR),
 	KIND(SHUTDOWN, EXIT_SHUTDOWN),
 	KIND(VMRUN, EXIT_UD),
@@ -83,27 +86,27 @@ static void end_nmi_blocking(struct svm_vcpu *svm)
  * QEMU saves the interrupt shadow at an exit and forgets it at VMRUN: two host interrupts in a row
  * between STI and HLT would lose it.
  */
-static void keep_shadow(struct svm_vcpu *svm)
+static void keep_shadow(struct vcpu *vcpu)
 {
+	struct svm_vcpu *svm = svm_of(vcpu);
 	struct vmcb *vmcb = svm->vmcb;
 
 	if (vmcb->interrupt_shadow & SHADOW_ACTIVE)
 		svm->shadow_rip = vmcb->rip;
 	else if (vmcb->rip == svm->shadow_rip)
-		vmcb->interrupt_shadow |= SHADOW_ACTIVE;
+		vcpu->in_shadow = true;
 	else
 		svm->shadow_rip = 0;
 }
 
 /* What the CPU's code alone does not say. */
-static void decode_more(struct vcpu *vcpu, struct vm_exit *exit)
+static __noinline void decode_more(struct vcpu *vcpu, struct vm_exit *exit)
 {
 	struct svm_vcpu *svm = svm_of(vcpu);
 
+	if (svm->vmcb->exit_int_info & EVENT_VALID)
+		svm_interrupted_event(svm->vmcb, &exit->interrupted);
 	switch (svm->vmcb->exit_code) {
-	case SVM_EXIT_IOIO:
-		decode_io(svm->vmcb, exit);
-		break;
 	case SVM_EXIT_NPF:
 		decode_npf(svm->vmcb, exit);
 		break;
@@ -113,7 +116,7 @@ static void decode_more(struct vcpu *vcpu, struct vm_exit *exit)
 		break;
 	case SVM_EXIT_INTR:
 	case SVM_EXIT_NMI:
-		keep_shadow(svm);
+		keep_shadow(vcpu);
 		break;
 	case SVM_EXIT_VINTR:
 		svm_want_window(vcpu, EVENT_INTR, false);
@@ -134,15 +137,19 @@ void svm_decode_exit(struct vcpu *vcpu, struct vm_exit *exit)
 	const struct vmcb *vmcb = vmcb_of(vcpu);
 	u64 code = vmcb->exit_code;
 
-	exit->code = code;
-	exit->info[0] = vmcb->exit_info1;
-	exit->info[1] = vmcb->exit_info2;
+	vcpu->in_shadow = vmcb->interrupt_shadow & SHADOW_ACTIVE;
+	exit->cs_base = vmcb->cs.base;
+	exit->cr3 = vmcb->cr3;
 	exit->insn_len = 0;
 	if (svm_has_nrips && vmcb->next_rip - vmcb->rip - 1 < INSN_MAX_LEN)
 		exit->insn_len = (u8)(vmcb->next_rip - vmcb->rip);
 	exit->interrupted.kind = EVENT_NONE;
-	if (unlikely(vmcb->exit_int_info & EVENT_VALID))
-		svm_interrupted_event(vmcb, &exit->interrupted);
+	if (code == SVM_EXIT_IOIO) {
+		/* The most frequent of those that need more, and among the most frequent at all. */
+		exit->kind = EXIT_IO;
+		decode_io(vmcb, exit);
+		return;
+	}
 	if (likely(code < ARRAY_SIZE(exit_kinds))) {
 		exit->kind = exit_kinds[code].kind;
 		if (!exit_kinds[code].more)
@@ -153,7 +160,7 @@ void svm_decode_exit(struct vcpu *vcpu, struct vm_exit *exit)
 	decode_more(vcpu, exit);
 }
 
-const char *svm_exit_name(u64 code)
+static const char *exit_name(u64 code)
 {
 	switch (code) {
 #define EXIT(name, number) \
@@ -169,4 +176,13 @@ const char *svm_exit_name(u64 code)
 	if (code >= SVM_EXIT_EXCEPTION_0 && code <= SVM_EXIT_EXCEPTION_31)
 		return "EXCEPTION";
 	return (u32)code == SVM_EXIT_INVALID_LOW ? "INVALID" : "?";
+}
+
+void svm_describe_exit(const struct vcpu *vcpu, char *buf, size_t size)
+{
+	const struct vmcb *vmcb = vmcb_of(vcpu);
+
+	str_printf(buf, size, "%s (%llx)  info %llx %llx", exit_name(vmcb->exit_code),
+		   (unsigned long long)vmcb->exit_code, (unsigned long long)vmcb->exit_info1,
+		   (unsigned long long)vmcb->exit_info2);
 }

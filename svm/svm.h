@@ -59,7 +59,6 @@ void svm_set_tsc_offset(struct vcpu *vcpu, u64 offset);
 void svm_inject(struct vcpu *vcpu, const struct vm_event *event);
 bool svm_can_inject(struct vcpu *vcpu, enum event_kind kind);
 void svm_want_window(struct vcpu *vcpu, enum event_kind kind, bool want);
-bool svm_in_shadow(const struct vcpu *vcpu);
 void svm_clear_shadow(struct vcpu *vcpu);
 /* What a valid EXITINTINFO says was being delivered when the exit came. */
 void svm_interrupted_event(const struct vmcb *vmcb, struct vm_event *event);
@@ -67,7 +66,7 @@ void svm_interrupted_event(const struct vmcb *vmcb, struct vm_event *event);
 /* run.c, exit.c */
 void svm_run(struct vcpu *vcpu, struct vm_exit *exit);
 void svm_decode_exit(struct vcpu *vcpu, struct vm_exit *exit);
-const char *svm_exit_name(u64 code);
+void svm_describe_exit(const struct vcpu *vcpu, char *buf, size_t size);
 
 /* enter.S */
 void svm_enter(u64 guest_vmcb, u64 host_vmcb, struct vcpu_regs *regs);

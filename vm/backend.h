@@ -72,8 +72,6 @@ struct fetch_state {
 	BACKEND_OP(bool, can_inject, (struct vcpu * vcpu, enum event_kind kind))                       \
 	/* Ask for an exit as soon as an event of this kind could be delivered, or no more. */         \
 	BACKEND_OP(void, want_window, (struct vcpu * vcpu, enum event_kind kind, bool want))           \
-	/* Does the instruction before (STI, MOV SS) hold off interrupts until the next is done? */    \
-	BACKEND_OP(bool, in_shadow, (const struct vcpu *vcpu))                                         \
 	/* The vCPU has executed an instruction: an interrupt shadow before it is over. */             \
 	BACKEND_OP(void, clear_shadow, (struct vcpu * vcpu))                                           \
 	BACKEND_OP(u64, get_reg, (const struct vcpu *vcpu, enum vreg reg))                             \
@@ -87,8 +85,8 @@ struct fetch_state {
 	BACKEND_OP(void, get_fetch_state, (const struct vcpu *vcpu, struct fetch_state *out))          \
 	/* Guest TSC = host TSC + offset. */                                                           \
 	BACKEND_OP(void, set_tsc_offset, (struct vcpu * vcpu, u64 offset))                             \
-	/* The manual's name of an exit code. */                                                       \
-	BACKEND_OP(const char *, exit_name, (u64 code))
+	/* The last exit in the manual's words, for reports. */                                        \
+	BACKEND_OP(void, describe_exit, (const struct vcpu *vcpu, char *buf, size_t size))
 
 struct backend {
 	const char *name; /* "SVM" */

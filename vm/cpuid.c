@@ -142,6 +142,9 @@ void cpuid_table_init(struct cpuid_table *table)
 	allowed_bits(table);
 }
 
+/* Leaves that depend on the vCPU's state or on the subleaf. */
+#define DYNAMIC_LEAVES (B(0x1) | B(0x7) | B(0xd))
+
 static struct cpuid cpuid_leaf1(const struct vcpu *vcpu)
 {
 	struct cpuid r = vcpu->vm->cpuid.basic[1];
@@ -167,18 +170,17 @@ static struct cpuid cpuid_xsave(const struct vcpu *vcpu, u32 subleaf)
 	return r;
 }
 
-struct cpuid vcpu_cpuid(const struct vcpu *vcpu, u32 leaf, u32 subleaf)
+/* The seldom and the changing ones. */
+static __noinline struct cpuid cpuid_other(const struct vcpu *vcpu, u32 leaf, u32 subleaf)
 {
 	const struct cpuid_table *table = &vcpu->vm->cpuid;
 
 	if (leaf == 1)
 		return cpuid_leaf1(vcpu);
-	if (leaf == 7 && subleaf)
-		return (struct cpuid){ 0 };
+	if (leaf == 7)
+		return subleaf ? (struct cpuid){ 0 } : table->basic[leaf];
 	if (leaf == 0xd)
 		return cpuid_xsave(vcpu, subleaf);
-	if (leaf < CPUID_BASIC_LEAVES)
-		return table->basic[leaf];
 	if (leaf - 0x80000000u < CPUID_EXTENDED_LEAVES)
 		return table->extended[leaf - 0x80000000u];
 	if (leaf == CPUID_HYPERVISOR)
@@ -189,13 +191,21 @@ struct cpuid vcpu_cpuid(const struct vcpu *vcpu, u32 leaf, u32 subleaf)
 	return (struct cpuid){ 0 };
 }
 
+static inline struct cpuid vcpu_cpuid(const struct vcpu *vcpu, u32 leaf, u32 subleaf)
+{
+	if (likely(leaf < CPUID_BASIC_LEAVES && !(DYNAMIC_LEAVES >> leaf & 1)))
+		return vcpu->vm->cpuid.basic[leaf];
+	return cpuid_other(vcpu, leaf, subleaf);
+}
+
 void exit_cpuid(struct vcpu *vcpu, const struct vm_exit *exit)
 {
 	u64 *gpr = vcpu->regs.gpr;
-	struct cpuid r = vcpu_cpuid(vcpu, (u32)gpr[GPR_RAX], (u32)gpr[GPR_RCX]);
+	struct cpuid r;
 
 	if (!vcpu_skip(vcpu, exit))
 		return;
+	r = vcpu_cpuid(vcpu, (u32)gpr[GPR_RAX], (u32)gpr[GPR_RCX]);
 	gpr[GPR_RAX] = r.eax;
 	gpr[GPR_RBX] = r.ebx;
 	gpr[GPR_RCX] = r.ecx;

@@ -25,6 +25,3 @@ struct cpuid_table {
 
 /* Fill table for a guest of this machine. */
 void cpuid_table_init(struct cpuid_table *table);
-
-/* What the vCPU sees at leaf and subleaf now (some bits mirror its control registers). */
-struct cpuid vcpu_cpuid(const struct vcpu *vcpu, u32 leaf, u32 subleaf);

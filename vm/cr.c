@@ -52,6 +52,7 @@ static bool set_cr0(struct vcpu *vcpu, u64 value)
 	if ((value ^ old) & CR0_PG && !paging_change(vcpu, value))
 		return false;
 	backend->set_reg(vcpu, VREG_CR0, value);
+	fetch_memo_forget(&vcpu->memo);
 	if ((value ^ old) & (CR0_PG | CR0_WP | CR0_PE))
 		backend->flush(vcpu);
 	return true;
@@ -66,6 +67,7 @@ static bool set_cr4(struct vcpu *vcpu, u64 value)
 	if (old & CR4_PAE && !(value & CR4_PAE) && backend->get_reg(vcpu, VREG_EFER) & EFER_LMA)
 		return false;
 	backend->set_reg(vcpu, VREG_CR4, value);
+	fetch_memo_forget(&vcpu->memo);
 	if ((value ^ old) & (CR4_PSE | CR4_PAE | CR4_PGE | CR4_SMEP | CR4_SMAP))
 		backend->flush(vcpu);
 	return true;

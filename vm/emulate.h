@@ -23,13 +23,13 @@ struct emu {
 
 /*
  * Execute insn: registers and rflags change, RIP moves past it (a REP string instruction does one
- * iteration and leaves RIP on itself until rCX is 0). E_UNSUPPORTED: not one of ours, or with a LOCK
- * prefix that a CPU would refuse; nothing was accessed. An error of read or write: no register, no
- * flag and not RIP has changed.
+ * iteration and leaves RIP on itself until rCX is 0). E_UNSUPPORTED: not one of ours, or with a
+ * LOCK prefix that a CPU would refuse; nothing was accessed. An error of read or write: no
+ * register, no flag and not RIP has changed.
  *
- * Covers, with a memory operand: MOV (all r/m, moffs and immediate forms), MOVZX, MOVSX, MOVSXD, ADD,
- * ADC, SUB, SBB, AND, OR, XOR, CMP, TEST, INC, DEC, NOT, NEG, XCHG, BT, BTS, BTR, BTC; and STOS, MOVS,
- * LODS. Any insn that insn_decode made is safe to pass.
+ * Covers, with a memory operand: MOV (all r/m, moffs and immediate forms), MOVZX, MOVSX, MOVSXD,
+ * ADD, ADC, SUB, SBB, AND, OR, XOR, CMP, TEST, INC, DEC, NOT, NEG, XCHG, BT, BTS, BTR, BTC; and
+ * STOS, MOVS, LODS. Any insn that insn_decode made is safe to pass.
  */
 int __must_check emu_execute(struct emu *emu, const struct insn *insn);
 

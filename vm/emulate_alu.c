@@ -6,8 +6,7 @@
 
 #include "vm/regs.h"
 
-#define STATUS_FLAGS                                                                               \
-	((u64)(RFLAGS_CF | RFLAGS_PF | RFLAGS_AF | RFLAGS_ZF | RFLAGS_SF | RFLAGS_OF))
+#define STATUS_FLAGS ((u64)(RFLAGS_CF | RFLAGS_PF | RFLAGS_AF | RFLAGS_ZF | RFLAGS_SF | RFLAGS_OF))
 
 static u64 flag_if(bool condition, u64 flag)
 {

@@ -237,8 +237,8 @@ static int exec_bit_imm(struct emu *emu, const struct insn *insn)
 }
 
 /* The operation, its direction to memory and back; CMP writes nothing that LOCK could protect. */
-#define ALU_OPS(opcode, lock_mask)                                                                 \
-	[opcode] = { exec_alu, lock_mask }, [(opcode) + 1] = { exec_alu, lock_mask },              \
+#define ALU_OPS(opcode, lock_mask)                                                    \
+	[opcode] = { exec_alu, lock_mask }, [(opcode) + 1] = { exec_alu, lock_mask }, \
 	[(opcode) + 2] = { exec_alu, 0 }, [(opcode) + 3] = { exec_alu, 0 }
 
 static const struct emu_op map0_ops[256] = {

@@ -41,8 +41,7 @@ struct vm_event {
 struct vm_exit {
 	enum exit_kind kind;
 	u8 insn_len; /* of the exiting instruction; 0: the CPU did not tell */
-	u64 code; /* the CPU's own exit code, for reports */
-	u64 info[2]; /* the CPU's own qualification, for reports */
+	u64 cs_base, cr3; /* where the exiting instruction is to be found */
 	struct vm_event
 		interrupted; /* what was being delivered when the exit came; must be re-injected */
 	union {

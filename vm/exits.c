@@ -71,8 +71,7 @@ static void exit_entry_failed(struct vcpu *vcpu, const struct vm_exit *exit)
 
 static void exit_unknown(struct vcpu *vcpu, const struct vm_exit *exit)
 {
-	vm_kill(vcpu->vm, exit, "unsupported exit %s (%llx)", backend->exit_name(exit->code),
-		(unsigned long long)exit->code);
+	vm_kill(vcpu->vm, exit, "unsupported exit");
 }
 
 static void (*const handlers[EXIT_KINDS])(struct vcpu *vcpu, const struct vm_exit *exit) = {
@@ -105,7 +104,16 @@ static void keep_interrupted(struct vcpu *vcpu, const struct vm_event *event)
 	if (event->kind == EVENT_EXCEPTION &&
 	    (event->vector == VECTOR_GUEST_BP || event->vector == VECTOR_GUEST_OF))
 		return;
-	vcpu->pending = *event;
+	vcpu_owe(vcpu, event);
+}
+
+/* Something was asked of the vCPU. False: leave the loop. */
+static bool vcpu_prepare(struct vcpu *vcpu)
+{
+	if (atomic_load(&vcpu->requests) & (REQUEST_STOP | REQUEST_RESCHED))
+		return false;
+	vcpu_update_events(vcpu);
+	return !vcpu->halted;
 }
 
 void vcpu_run(struct vcpu *vcpu)
@@ -113,16 +121,7 @@ void vcpu_run(struct vcpu *vcpu)
 	struct vm_exit exit;
 
 	for (;;) {
-		u32 requests = atomic_load(&vcpu->requests);
-
-		if (unlikely(requests & (REQUEST_STOP | REQUEST_RESCHED)))
-			return;
-		/* A device has armed a timer for earlier than the CPU's own timer. */
-		if (unlikely(timer_queue_next(&vcpu->vm->timers) < vcpu->vm->armed))
-			return;
-		if (unlikely(requests || vcpu->pending.kind != EVENT_NONE))
-			vcpu_update_events(vcpu);
-		if (unlikely(vcpu->halted))
+		if (unlikely(atomic_load(&vcpu->requests)) && !vcpu_prepare(vcpu))
 			return;
 		backend->run(vcpu, &exit);
 		vcpu->exits[exit.kind]++;

@@ -5,9 +5,12 @@
  */
 #include "arch/cpu.h"
 #include "lib/err.h"
+#include "lib/string.h"
 #include "vm/vcpu.h"
 
 #define DR6_BS BIT(14)
+#define PTE_ADDR BITS(51, 12)
+#define PTE_LARGE BIT(7)
 #define VECTOR_GUEST_DB 1
 
 bool exception_has_error(u8 vector)
@@ -15,22 +18,69 @@ bool exception_has_error(u8 vector)
 	return vector == VECTOR_GUEST_DF || (vector >= 10 && vector <= 14) || vector == 17;
 }
 
+void vcpu_owe(struct vcpu *vcpu, const struct vm_event *event)
+{
+	vcpu->pending = *event;
+	atomic_fetch_or(&vcpu->requests, REQUEST_EVENT);
+}
+
 void vcpu_exception(struct vcpu *vcpu, u8 vector)
 {
-	vcpu->pending = (struct vm_event){ .kind = EVENT_EXCEPTION, .vector = vector };
+	vcpu_owe(vcpu, &(struct vm_event){ .kind = EVENT_EXCEPTION, .vector = vector });
 }
 
 void vcpu_exception_error(struct vcpu *vcpu, u8 vector, u32 error)
 {
-	vcpu->pending = (struct vm_event){
-		.kind = EVENT_EXCEPTION, .vector = vector, .has_error = true, .error = error
-	};
+	vcpu_owe(vcpu, &(struct vm_event){ .kind = EVENT_EXCEPTION,
+					   .vector = vector,
+					   .has_error = true,
+					   .error = error });
 }
 
 void vcpu_page_fault(struct vcpu *vcpu, u64 addr, u32 error)
 {
 	backend->set_reg(vcpu, VREG_CR2, addr);
 	vcpu_exception_error(vcpu, VECTOR_GUEST_PF, error);
+}
+
+/* Walk 4-level tables for rip's page and remember what was read. Rights do not matter: it ran. */
+static void memo_fill(struct vcpu *vcpu, const struct fetch_state *state)
+{
+	struct fetch_memo *memo = &vcpu->memo;
+	const struct guest_mem *mem = &vcpu->vm->mem;
+	u64 table = state->paging.cr3, value = 0;
+	const u64 *entry = NULL;
+	bool leaf = false;
+	struct segment cs;
+
+	fetch_memo_forget(memo);
+	if (state->mode != INSN_64 || state->paging.cr4 & CR4_LA57)
+		return;
+	for (unsigned int i = 0; i < FETCH_MEMO_LEVELS; i++) {
+		unsigned int level = FETCH_MEMO_LEVELS - i;
+
+		if (!leaf) {
+			entry = guest_mem_ptr(mem, GPA(table & PTE_ADDR));
+			if (!entry)
+				return;
+			entry += state->linear_rip >> level_shift(level) & (TABLE_ENTRIES - 1);
+			value = atomic_load(entry);
+			leaf = level == LEVEL_4K || (value & PTE_LARGE);
+			table = value & ~(leaf ? level_size(level) - 1 : 0);
+			if (leaf)
+				table |= state->linear_rip & (level_size(level) - 1) &
+					 ~(PAGE_SIZE - 1);
+		}
+		memo->entry[i] = entry;
+		memo->value[i] = value;
+	}
+	memo->page = guest_mem_ptr(mem, GPA(table & PTE_ADDR));
+	if (!memo->page)
+		return;
+	backend->get_seg(vcpu, SEG_CS, &cs);
+	memo->cs_base = cs.base;
+	memo->cr3 = state->paging.cr3;
+	memo->rip_page = align_down(vcpu->regs.rip, PAGE_SIZE);
 }
 
 /* Fetch and decode. E_FAULT: *fault and *error say which #PF; other codes: not to be had. */
@@ -41,10 +91,21 @@ static int fetch(struct vcpu *vcpu, struct insn *insn, struct fetch_state *state
 	size_t len;
 	int err;
 
-	backend->get_fetch_state(vcpu, state);
 	err = guest_fetch(&vcpu->vm->mem, &state->paging, GVA(state->linear_rip), bytes, &len,
 			  fault, error);
-	return err ? err : insn_decode(insn, bytes, len, state->mode);
+	if (err)
+		return err;
+	memo_fill(vcpu, state);
+	return insn_decode(insn, bytes, len, state->mode);
+}
+
+static inline bool same_bytes(const u8 *a, const u8 *b)
+{
+	u64 x[2], y[2];
+
+	memcpy(x, a, sizeof(x));
+	memcpy(y, b, sizeof(y));
+	return !((x[0] ^ y[0]) | (x[1] ^ y[1]));
 }
 
 int vcpu_peek(struct vcpu *vcpu, struct insn *insn, struct fetch_state *state)
@@ -52,7 +113,30 @@ int vcpu_peek(struct vcpu *vcpu, struct insn *insn, struct fetch_state *state)
 	gva_t fault;
 	u32 error;
 
+	backend->get_fetch_state(vcpu, state);
 	return fetch(vcpu, insn, state, &fault, &error);
+}
+
+/* From the page of the last fetch, and often the instruction of the last. Not 0: it must be fetched. */
+static inline int fetch_remembered(struct vcpu *vcpu, const struct vm_exit *exit,
+				   const struct fetch_state *state, struct insn *insn)
+{
+	struct fetch_memo *memo = &vcpu->memo;
+	u64 rip = vcpu->regs.rip;
+	int err = 0;
+
+	if (unlikely((rip & (PAGE_SIZE - 1)) > PAGE_SIZE - sizeof(memo->bytes) ||
+		     !fetch_memo_valid(memo, rip, exit->cs_base, exit->cr3)))
+		return E_NOENT;
+	if (!memo->decoded || memo->mode != state->mode ||
+	    !same_bytes(memo->bytes, fetch_memo_bytes(memo, rip))) {
+		memcpy(memo->bytes, fetch_memo_bytes(memo, rip), sizeof(memo->bytes));
+		memo->mode = state->mode;
+		err = insn_decode(&memo->insn, memo->bytes, INSN_MAX_LEN, state->mode);
+		memo->decoded = !err;
+	}
+	*insn = memo->insn;
+	return err;
 }
 
 int vcpu_fetch(struct vcpu *vcpu, const struct vm_exit *exit, struct insn *insn,
@@ -60,8 +144,15 @@ int vcpu_fetch(struct vcpu *vcpu, const struct vm_exit *exit, struct insn *insn,
 {
 	gva_t fault;
 	u32 error;
-	int err = fetch(vcpu, insn, state, &fault, &error);
+	int err;
 
+	backend->get_fetch_state(vcpu, state);
+	/* Data accesses to user pages with AC set are not for SMAP to refuse. */
+	if (unlikely(vcpu->regs.rflags & RFLAGS_AC))
+		state->paging.cr4 &= ~CR4_SMAP;
+	if (likely(!fetch_remembered(vcpu, exit, state, insn)))
+		return 0;
+	err = fetch(vcpu, insn, state, &fault, &error);
 	if (likely(!err))
 		return 0;
 	if (err == E_FAULT)
@@ -71,21 +162,33 @@ int vcpu_fetch(struct vcpu *vcpu, const struct vm_exit *exit, struct insn *insn,
 	return err;
 }
 
+/* What retiring an instruction seldom involves. */
+static __noinline void retire_more(struct vcpu *vcpu)
+{
+	if (vcpu->in_shadow)
+		backend->clear_shadow(vcpu);
+	vcpu->in_shadow = false;
+	if (vcpu->window)
+		atomic_fetch_or(&vcpu->requests, REQUEST_EVENT);
+	vcpu->regs.rflags &= ~(u64)RFLAGS_RF;
+	if (vcpu->regs.rflags & RFLAGS_TF) {
+		u64 dr6 = backend->get_reg(vcpu, VREG_DR6);
+
+		backend->set_reg(vcpu, VREG_DR6, dr6 | DR6_BS);
+		vcpu_exception(vcpu, VECTOR_GUEST_DB);
+	}
+}
+
+static inline void retire(struct vcpu *vcpu)
+{
+	if (unlikely(vcpu->in_shadow || vcpu->window ||
+		     vcpu->regs.rflags & (RFLAGS_TF | RFLAGS_RF)))
+		retire_more(vcpu);
+}
+
 void vcpu_retired(struct vcpu *vcpu)
 {
-	/* The shadow of the instruction before is over; single-stepping traps after this one. */
-	backend->clear_shadow(vcpu);
-	if (unlikely(vcpu->window))
-		atomic_fetch_or(&vcpu->requests, REQUEST_EVENT);
-	if (unlikely(vcpu->regs.rflags & (RFLAGS_TF | RFLAGS_RF))) {
-		vcpu->regs.rflags &= ~(u64)RFLAGS_RF;
-		if (vcpu->regs.rflags & RFLAGS_TF) {
-			u64 dr6 = backend->get_reg(vcpu, VREG_DR6);
-
-			backend->set_reg(vcpu, VREG_DR6, dr6 | DR6_BS);
-			vcpu_exception(vcpu, VECTOR_GUEST_DB);
-		}
-	}
+	retire(vcpu);
 }
 
 void vcpu_skip_by(struct vcpu *vcpu, const struct fetch_state *state, u32 len)
@@ -93,10 +196,33 @@ void vcpu_skip_by(struct vcpu *vcpu, const struct fetch_state *state, u32 len)
 	u64 rip = vcpu->regs.rip + len;
 
 	vcpu->regs.rip = state->mode == INSN_64 ? rip : (u32)rip;
-	vcpu_retired(vcpu);
+	retire(vcpu);
 }
 
-bool vcpu_skip(struct vcpu *vcpu, const struct vm_exit *exit)
+/* Intercepted instructions of two bytes, which nearly always come without prefixes. */
+static const u16 plain_opcodes[EXIT_KINDS] = {
+	[EXIT_CPUID] = 0xa20f,
+	[EXIT_RDMSR] = 0x320f,
+	[EXIT_WRMSR] = 0x300f,
+	[EXIT_NOP] = 0x090f, /* WBINVD */
+};
+
+/* The length of the exiting instruction when it is plain and its page is remembered, otherwise 0. */
+static inline u32 plain_length(const struct vcpu *vcpu, const struct vm_exit *exit)
+{
+	u64 rip = vcpu->regs.rip;
+	u32 len = sizeof(u16);
+	u16 opcode;
+
+	if (unlikely((rip & (PAGE_SIZE - 1)) > PAGE_SIZE - len ||
+		     !fetch_memo_valid(&vcpu->memo, rip, exit->cs_base, exit->cr3)))
+		return 0;
+	memcpy(&opcode, fetch_memo_bytes(&vcpu->memo, rip), sizeof(opcode));
+	return opcode == plain_opcodes[exit->kind] ? len : 0;
+}
+
+/* By a length from the CPU over a place where RIP may wrap around, or by decoding. */
+static __noinline bool skip_slowly(struct vcpu *vcpu, const struct vm_exit *exit)
 {
 	struct fetch_state state;
 	struct insn insn;
@@ -109,5 +235,17 @@ bool vcpu_skip(struct vcpu *vcpu, const struct vm_exit *exit)
 	if (vcpu_fetch(vcpu, exit, &insn, &state))
 		return false;
 	vcpu_skip_by(vcpu, &state, insn.len);
+	return true;
+}
+
+bool vcpu_skip(struct vcpu *vcpu, const struct vm_exit *exit)
+{
+	u64 rip = vcpu->regs.rip;
+	u64 next = rip + (exit->insn_len ? exit->insn_len : plain_length(vcpu, exit));
+
+	if (unlikely(next == rip || (next ^ rip) >> 32))
+		return skip_slowly(vcpu, exit);
+	vcpu->regs.rip = next;
+	retire(vcpu);
 	return true;
 }

@@ -18,7 +18,7 @@ static void finish_sti_hlt(struct vcpu *vcpu)
 	struct fetch_state state;
 	struct insn insn;
 
-	if (!(vcpu->regs.rflags & RFLAGS_IF) || !backend->in_shadow(vcpu))
+	if (!(vcpu->regs.rflags & RFLAGS_IF) || !vcpu->in_shadow)
 		return;
 	if (vcpu_peek(vcpu, &insn, &state) || insn.map || insn.opcode != OPCODE_HLT ||
 	    state.paging.user)

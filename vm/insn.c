@@ -19,10 +19,15 @@
 #define PFX_NOT_VEX (INSN_PFX_OPSIZE | INSN_PFX_LOCK | INSN_PFX_REP | INSN_PFX_REPNE)
 
 /* What an instruction is before its first byte has been seen. */
+/* clang-format off */
+#define START(op_size, address_size) \
+	{ .opsize = (op_size), .addrsize = (address_size), .base = -1, .index = -1, .scale = 1, \
+	  .seg = SEG_DS }
+/* clang-format on */
 static const struct insn insn_start[] = {
-	[INSN_16] = { .opsize = 2, .addrsize = 2, .base = -1, .index = -1, .scale = 1, .seg = SEG_DS },
-	[INSN_32] = { .opsize = 4, .addrsize = 4, .base = -1, .index = -1, .scale = 1, .seg = SEG_DS },
-	[INSN_64] = { .opsize = 4, .addrsize = 8, .base = -1, .index = -1, .scale = 1, .seg = SEG_DS },
+	[INSN_16] = START(2, 2),
+	[INSN_32] = START(4, 4),
+	[INSN_64] = START(4, 8),
 };
 
 static void take_segment(struct insn *insn, u8 byte, enum insn_mode mode)

@@ -14,7 +14,7 @@
 
 #define INSN_MODRM_MOD(modrm) ((modrm) >> 6)
 #define INSN_MODRM_REG(modrm) ((modrm) >> 3 & 7u)
-#define INSN_MODRM_RM(modrm) ((modrm) & 7u)
+#define INSN_MODRM_RM(modrm) ((modrm)&7u)
 
 /* What is being decoded, and as what. */
 struct insn_cursor {

@@ -34,8 +34,8 @@ struct io_space {
 };
 
 /* E_EXIST: overlaps; E_NOMEM: table full; E_INVAL: empty or wraps around. */
-int __must_check io_space_add(struct io_space *space, u64 base, u64 len,
-			      const struct io_ops *ops, void *dev);
+int __must_check io_space_add(struct io_space *space, u64 base, u64 len, const struct io_ops *ops,
+			      void *dev);
 
 /* The region that holds addr, or NULL. */
 const struct io_region *io_space_find(const struct io_space *space, u64 addr);

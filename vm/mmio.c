@@ -14,6 +14,7 @@ struct mmio_access {
 	struct vcpu *vcpu;
 	const struct vm_exit *exit;
 	const struct fetch_state *state;
+	bool one_operand; /* in memory: what it touches is what faulted */
 };
 
 static u64 device_read(struct vm *vm, gpa_t gpa, unsigned int size)
@@ -74,28 +75,44 @@ static unsigned int on_page(u64 linear, unsigned int size)
 	return (unsigned int)MIN((u64)size, PAGE_SIZE - (linear & (PAGE_SIZE - 1)));
 }
 
+/* An access that lies on one page, which nearly all do. */
+static int access_page(struct vcpu *vcpu, const struct vm_exit *exit,
+		       const struct fetch_state *state, u64 linear, u64 *value, unsigned int size,
+		       bool write)
+{
+	void *memory;
+	gpa_t gpa;
+	int err = translate(vcpu, exit, state, linear, write ? PF_WRITE : 0, &gpa);
+
+	if (unlikely(err))
+		return err;
+	memory = guest_mem_ptr(&vcpu->vm->mem, gpa);
+	if (!memory && write)
+		device_write(vcpu->vm, gpa, size, *value);
+	else if (!memory)
+		*value = device_read(vcpu->vm, gpa, size);
+	else if (write)
+		memcpy(memory, value, size);
+	else
+		memcpy(value, memory, size);
+	return 0;
+}
+
 int vcpu_read_linear(struct vcpu *vcpu, const struct vm_exit *exit, const struct fetch_state *state,
 		     u64 linear, u64 *value, unsigned int size)
 {
-	u8 bytes[8] = { 0 };
+	unsigned int first = on_page(linear, size);
+	u64 low = 0, high = 0;
+	int err = access_page(vcpu, exit, state, linear, &low, first, false);
 
-	for (unsigned int done = 0; done < size;) {
-		unsigned int part = on_page(linear + done, size - done);
-		const u8 *memory;
-		u64 device;
-		gpa_t gpa;
-		int err = translate(vcpu, exit, state, linear + done, 0, &gpa);
-
-		if (err)
-			return err;
-		memory = guest_mem_ptr(&vcpu->vm->mem, gpa);
-		if (!memory)
-			device = device_read(vcpu->vm, gpa, part);
-		memcpy(bytes + done, memory ? memory : (const u8 *)&device, part);
-		done += part;
+	if (unlikely(!err && first < size)) {
+		err = access_page(vcpu, exit, state, linear + first, &high, size - first, false);
+		low &= BIT(8 * first) - 1;
+		high <<= 8 * first;
 	}
-	memcpy(value, bytes, sizeof(bytes));
-	return 0;
+	if (!err)
+		*value = low | high;
+	return err;
 }
 
 int vcpu_probe_write(struct vcpu *vcpu, const struct vm_exit *exit, const struct fetch_state *state,
@@ -110,54 +127,66 @@ int vcpu_probe_write(struct vcpu *vcpu, const struct vm_exit *exit, const struct
 }
 
 int vcpu_write_linear(struct vcpu *vcpu, const struct vm_exit *exit,
-		      const struct fetch_state *state, u64 linear, const u64 *value,
-		      unsigned int size)
+		      const struct fetch_state *state, u64 linear, u64 value, unsigned int size)
 {
-	const u8 *bytes = (const u8 *)value;
-	int err = vcpu_probe_write(vcpu, exit, state, linear, size);
+	unsigned int first = on_page(linear, size);
+	int err;
 
-	for (unsigned int done = 0; !err && done < size;) {
-		unsigned int part = on_page(linear + done, size - done);
-		u64 device = 0;
-		u8 *memory;
-		gpa_t gpa;
-
-		err = translate(vcpu, exit, state, linear + done, PF_WRITE, &gpa);
-		if (err)
-			break;
-		memory = guest_mem_ptr(&vcpu->vm->mem, gpa);
-		if (memory) {
-			memcpy(memory, bytes + done, part);
-		} else {
-			memcpy(&device, bytes + done, part);
-			device_write(vcpu->vm, gpa, part, device);
-		}
-		done += part;
+	if (likely(first == size))
+		return access_page(vcpu, exit, state, linear, &value, size, true);
+	/* Both pages must be writable before a byte is written to either. */
+	err = vcpu_probe_write(vcpu, exit, state, linear, size);
+	if (!err)
+		err = access_page(vcpu, exit, state, linear, &value, first, true);
+	if (!err) {
+		value >>= 8 * first;
+		err = access_page(vcpu, exit, state, linear + first, &value, size - first, true);
 	}
 	return err;
+}
+
+/*
+ * The CPU has translated and checked the address of an only operand already. The offset tells when the
+ * guest has changed the instruction behind the CPU's back; then it is translated like any other.
+ */
+static inline bool is_faulting(const struct mmio_access *a, u64 linear, unsigned int size)
+{
+	u64 gpa = a->exit->fault.gpa.raw;
+
+	return a->one_operand && ((linear ^ gpa) & (PAGE_SIZE - 1)) == 0 &&
+	       on_page(linear, size) == size;
 }
 
 static int emu_read(void *ctx, u64 linear, unsigned int size, u64 *value)
 {
 	const struct mmio_access *a = ctx;
 
-	return vcpu_read_linear(a->vcpu, a->exit, a->state, linear, value, size);
+	if (unlikely(!is_faulting(a, linear, size)))
+		return vcpu_read_linear(a->vcpu, a->exit, a->state, linear, value, size);
+	*value = device_read(a->vcpu->vm, a->exit->fault.gpa, size);
+	return 0;
 }
 
 static int emu_write(void *ctx, u64 linear, unsigned int size, u64 value)
 {
 	const struct mmio_access *a = ctx;
 
-	return vcpu_write_linear(a->vcpu, a->exit, a->state, linear, &value, size);
+	if (unlikely(!is_faulting(a, linear, size)))
+		return vcpu_write_linear(a->vcpu, a->exit, a->state, linear, value, size);
+	device_write(a->vcpu->vm, a->exit->fault.gpa, size, value);
+	return 0;
 }
 
-static void segment_bases(struct vcpu *vcpu, struct emu *emu)
+/* The bases that insn can use. In 64-bit mode all but those of FS and GS are 0. */
+static void segment_bases(struct vcpu *vcpu, struct emu *emu, const struct insn *insn)
 {
+	bool flat = emu->mode == INSN_64;
 	struct segment seg;
-	unsigned int first = emu->mode == INSN_64 ? SEG_FS : SEG_ES;
 
 	memset(emu->seg_base, 0, sizeof(emu->seg_base));
-	for (unsigned int i = first; i <= SEG_GS; i++) {
+	if (likely(flat && insn->seg != SEG_FS && insn->seg != SEG_GS))
+		return;
+	for (unsigned int i = flat ? SEG_FS : SEG_ES; i <= SEG_GS; i++) {
 		backend->get_seg(vcpu, (enum insn_seg)i, &seg);
 		emu->seg_base[i] = seg.base;
 	}
@@ -167,7 +196,7 @@ u64 vcpu_operand(struct vcpu *vcpu, const struct fetch_state *state, const struc
 {
 	struct emu emu = { .regs = &vcpu->regs, .mode = state->mode };
 
-	segment_bases(vcpu, &emu);
+	segment_bases(vcpu, &emu, insn);
 	return emu_linear(&emu, insn);
 }
 
@@ -184,8 +213,10 @@ static void emulate_access(struct vcpu *vcpu, const struct vm_exit *exit)
 	if (err)
 		return;
 	emu.mode = state.mode;
-	segment_bases(vcpu, &emu);
+	access.one_operand = insn.has_modrm && insn.mem;
+	segment_bases(vcpu, &emu, &insn);
 	err = emu_execute(&emu, &insn);
+	vcpu_check_timers(vcpu);
 	if (err == E_UNSUPPORTED)
 		vm_kill(vcpu->vm, exit,
 			"its instruction on device memory at gpa %llx is not supported",

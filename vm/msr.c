@@ -77,6 +77,7 @@ static bool write_efer(struct vcpu *vcpu, const struct msr_rule *rule, u64 value
 	/* LMA follows LME and paging; a write cannot change it. */
 	value = (value & ~EFER_LMA) | (old & EFER_LMA);
 	backend->flush(vcpu);
+	fetch_memo_forget(&vcpu->memo);
 	return write_reg(vcpu, rule, value);
 }
 

@@ -91,7 +91,8 @@ static int fault(const struct walk *walk, u32 bits, u32 *error)
 }
 
 /* The frame that a leaf maps at this level. */
-static inline u64 leaf_frame(const struct pt_format *format, const struct pt_level *level, u64 entry)
+static inline u64 leaf_frame(const struct pt_format *format, const struct pt_level *level,
+			     u64 entry)
 {
 	u64 frame = entry & ADDR_MASK & ~(BIT(level->shift) - 1);
 
@@ -179,13 +180,15 @@ static inline u64 plain_gpa(u64 leaf, u64 gva, u64 size)
 
 /*
  * The walk that nearly all walks are, in few instructions, for it runs at most exits: 4 levels,
- * pages of 4 KiB or 2 MiB, all tables in one slot, user accesses to user pages and supervisor ones to
- * supervisor pages. It follows entries first and judges them at the end: what it reads on the way
- * may be no table, but it is memory of the guest. Bits above the address, NX too, must be 0 in all but
- * the leaf: with one of them set the gfn is in no slot. False for all that is not so plain.
+ * pages of 4 KiB or 2 MiB, all tables in one slot, user accesses to user pages and supervisor ones
+ * to supervisor pages. It follows entries first and judges them at the end: what it reads on the
+ * way may be no table, but it is memory of the guest. Bits above the address, NX too, must be 0 in
+ * all but the leaf: with one of them set the gfn is in no slot. False for all that is not so plain:
+ * walk_any then starts over and finds out what it is.
  */
-static inline bool walk_plain(const struct guest_mem *mem, const struct guest_paging *paging,
-			      u64 gva, u32 access, gpa_t *gpa)
+static inline __attribute__((always_inline)) bool walk_plain(const struct guest_mem *mem,
+							     const struct guest_paging *paging,
+							     u64 gva, u32 access, gpa_t *gpa)
 {
 	struct plain_end end = { .all = ~0ull };
 	gfn_t gfn = GFN((paging->cr3 & ADDR_MASK) >> PAGE_SHIFT);
@@ -202,8 +205,8 @@ static inline bool walk_plain(const struct guest_mem *mem, const struct guest_pa
 		end.all &= end.leaf;
 		if (row == 1 && unlikely(end.leaf & PTE_PS)) {
 			*gpa = GPA(plain_gpa(end.leaf, gva, level_size(LEVEL_2M)));
-			return plain_allowed(&end, format_4level.level[1].large_rsvd,
-					     paging->efer, access);
+			return plain_allowed(&end, format_4level.level[1].large_rsvd, paging->efer,
+					     access);
 		}
 		end.tables |= end.leaf;
 		gfn = GFN(end.leaf >> PAGE_SHIFT);
@@ -258,14 +261,23 @@ static __attribute__((noinline)) int walk_any(const struct guest_mem *mem,
 	return walk_tables(&walk, paging_format(paging), gpa, error);
 }
 
-int guest_walk(const struct guest_mem *mem, const struct guest_paging *paging, gva_t gva,
-	       u32 access, gpa_t *gpa, u32 *error)
+/* walk_plain where it applies. Inlined into the two callers that are on the way of most exits. */
+static inline __attribute__((always_inline)) bool walk_fast(const struct guest_mem *mem,
+							    const struct guest_paging *paging,
+							    gva_t gva, u32 access, gpa_t *gpa)
 {
 	bool plain = paging->efer & EFER_LMA && !(paging->cr4 & CR4_LA57); /* so CR0.PG is set */
 	u64 half = BIT(47);
 
-	if (likely(plain && (gva.raw + half) >> 48 == 0) &&
-	    likely(walk_plain(mem, paging, gva.raw, paging->user ? access | PF_USER : access, gpa)))
+	if (unlikely(!plain || (gva.raw + half) >> 48))
+		return false;
+	return walk_plain(mem, paging, gva.raw, paging->user ? access | PF_USER : access, gpa);
+}
+
+int guest_walk(const struct guest_mem *mem, const struct guest_paging *paging, gva_t gva,
+	       u32 access, gpa_t *gpa, u32 *error)
+{
+	if (likely(walk_fast(mem, paging, gva, access, gpa)))
 		return 0;
 	return walk_any(mem, paging, gva, access, gpa, error);
 }
@@ -313,10 +325,15 @@ int guest_read_gva(const struct guest_mem *mem, const struct guest_paging *pagin
 	return 0;
 }
 
-/* The first room bytes, less than GUEST_FETCH_ROOM, are at from; the rest is on the next page. */
-static size_t fetch_split(const struct guest_mem *mem, const struct guest_paging *paging,
-			  gva_t rip, const u8 *from, size_t room, u8 *buf)
+/*
+ * The first room bytes, less than GUEST_FETCH_ROOM, are at from; the rest is on the next page. How
+ * many there are. Apart, so that the usual fetch does not pay for it.
+ */
+static __attribute__((noinline)) size_t fetch_split(const struct guest_mem *mem,
+						    const struct guest_paging *paging, gva_t rip,
+						    const u8 *from, u8 *buf)
 {
+	size_t room = PAGE_SIZE - (rip.raw & OFFSET_MASK);
 	u32 error;
 
 	memcpy(buf, from, room);
@@ -330,19 +347,23 @@ static size_t fetch_split(const struct guest_mem *mem, const struct guest_paging
 int guest_fetch(const struct guest_mem *mem, const struct guest_paging *paging, gva_t rip, u8 *buf,
 		size_t *len, gva_t *fault_gva, u32 *error)
 {
-	size_t room = PAGE_SIZE - (rip.raw & OFFSET_MASK);
 	const u8 *from;
-	int err = gva_to_ptr(mem, paging, rip, PF_FETCH, &from, error);
+	gpa_t gpa;
 
-	if (unlikely(err)) {
+	if (unlikely(!walk_fast(mem, paging, rip, PF_FETCH, &gpa))) {
+		int err = walk_any(mem, paging, rip, PF_FETCH, &gpa, error);
+
 		*fault_gva = rip;
-		return err;
+		if (err)
+			return err;
 	}
-	if (unlikely(room < GUEST_FETCH_ROOM)) {
-		*len = fetch_split(mem, paging, rip, from, room, buf);
-		return 0;
-	}
-	__builtin_memcpy(buf, from, GUEST_FETCH_ROOM); /* two loads */
+	from = guest_mem_ptr(mem, gpa);
+	if (unlikely(!from))
+		return E_RANGE;
 	*len = INSN_MAX_LEN;
+	if (likely((rip.raw & OFFSET_MASK) <= PAGE_SIZE - GUEST_FETCH_ROOM))
+		__builtin_memcpy(buf, from, GUEST_FETCH_ROOM); /* two loads */
+	else
+		*len = fetch_split(mem, paging, rip, from, buf);
 	return 0;
 }

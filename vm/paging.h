@@ -28,9 +28,9 @@ struct guest_paging {
  * canonical (gva_is_canonical tells: the guest is owed #GP or #SS then). E_RANGE: a table lies
  * outside of guest memory (*gpa says where). Does not set accessed or dirty bits.
  * Permission bits are checked as the manuals say (CR0.WP, SMEP, SMAP, NX). SMAP is checked as with
- * RFLAGS.AC clear: who wants its override clears CR4.SMAP in paging. Taken for granted: MAXPHYADDR is
- * 52 (address bits that a smaller one reserves lead outside of memory instead), PSE-36 and 1 GiB
- * pages are there, protection keys are not.
+ * RFLAGS.AC clear: who wants its override clears CR4.SMAP in paging. Taken for granted: MAXPHYADDR
+ * is 52 (address bits that a smaller one reserves lead outside of memory instead), PSE-36 and
+ * 1 GiB pages are there, protection keys are not.
  */
 int __must_check guest_walk(const struct guest_mem *mem, const struct guest_paging *paging,
 			    gva_t gva, u32 access, gpa_t *gpa, u32 *error);
@@ -54,7 +54,8 @@ int __must_check guest_read_gva(const struct guest_mem *mem, const struct guest_
  * Fetch the bytes of the instruction at linear address rip: *len of them, 1 to 15, less than 15
  * when the page behind is not readable. buf has GUEST_FETCH_ROOM bytes. E_FAULT: not even the first
  * byte: *fault_gva and *error describe the fault. E_RANGE: the first byte is not in guest memory.
- * A decoder that wants more than *len bytes ran into the next page: guest_walk(rip + *len) says why.
+ * A decoder that wants more than *len bytes ran into the next page: guest_walk of rip + *len says
+ * why it could not be read.
  */
 int __must_check guest_fetch(const struct guest_mem *mem, const struct guest_paging *paging,
 			     gva_t rip, u8 *buf, size_t *len, gva_t *fault_gva, u32 *error);

@@ -38,11 +38,17 @@ struct pt_format {
 	struct pt_level level[MAX_DEPTH]; /* [0] is level 1 */
 };
 
+/* Levels of 64-bit formats, named after their tables; a page is 2^size_bits bytes. */
+/* clang-format off */
+#define LEVEL_LARGE(size_bits) \
+	{ .shift = (size_bits), .stop = PTE_P | PTE_PS, .large = PTE_PS, \
+	  .large_rsvd = BITS((size_bits) - 1, 13) }
 #define LEVEL_PT { .shift = 12, .stop = PTE_P }
-#define LEVEL_PD { .shift = 21, .stop = PTE_P | PTE_PS, .large = PTE_PS, .large_rsvd = BITS(20, 13) }
-#define LEVEL_PDPT { .shift = 30, .stop = PTE_P | PTE_PS, .large = PTE_PS, .large_rsvd = BITS(29, 13) }
+#define LEVEL_PD LEVEL_LARGE(21)
+#define LEVEL_PDPT LEVEL_LARGE(30)
 #define LEVEL_PML4 { .shift = 39, .stop = PTE_P | PTE_PS }
 #define LEVEL_PML5 { .shift = 48, .stop = PTE_P | PTE_PS }
+/* clang-format on */
 
 static const struct pt_format format_4level = {
 	.depth = 4,
@@ -96,6 +102,8 @@ static const struct pt_format format_32bit_pse = {
 	.gva_mask = BITS(31, 0),
 	.root_mask = BITS(31, 12),
 	.pse36 = BITS(20, 13),
-	.level = { LEVEL_PT, { .shift = 22, .stop = PTE_P | PTE_PS, .large = PTE_PS,
-			       .large_rsvd = BIT(21) } },
+	.level = {
+		LEVEL_PT,
+		{ .shift = 22, .stop = PTE_P | PTE_PS, .large = PTE_PS, .large_rsvd = BIT(21) },
+	},
 };

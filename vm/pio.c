@@ -53,7 +53,7 @@ static bool string_element(struct vcpu *vcpu, const struct vm_exit *exit,
 	spin_unlock(&vm->dev_lock);
 	if (!exit->io.in)
 		return true;
-	return !vcpu_write_linear(vcpu, exit, state, linear, &value, exit->io.size);
+	return !vcpu_write_linear(vcpu, exit, state, linear, value, exit->io.size);
 }
 
 static void add_to(u64 *reg, u64 delta, unsigned int addrsize)
@@ -104,6 +104,7 @@ static void exit_io_string(struct vcpu *vcpu, const struct vm_exit *exit)
 			break;
 		add_to(&gpr[GPR_RCX], ~0ull, insn.addrsize);
 	}
+	vcpu_check_timers(vcpu);
 	if (!exit->io.rep || !(gpr[GPR_RCX] & addr_mask))
 		vcpu_skip_by(vcpu, &state, insn.len);
 }
@@ -129,4 +130,5 @@ void exit_io(struct vcpu *vcpu, const struct vm_exit *exit)
 		port_write(vm, exit->io.port, exit->io.size, *rax & mask);
 	}
 	spin_unlock(&vm->dev_lock);
+	vcpu_check_timers(vcpu);
 }

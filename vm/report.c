@@ -68,7 +68,7 @@ static void report_bytes(const struct vm *vm)
 
 void vm_kill(struct vm *vm, const struct vm_exit *exit, const char *fmt, ...)
 {
-	char reason[160];
+	char reason[160], text[100];
 	va_list args;
 
 	va_start(args, fmt);
@@ -77,9 +77,8 @@ void vm_kill(struct vm *vm, const struct vm_exit *exit, const char *fmt, ...)
 	if (atomic_load(&vm->state) != VM_RUNNING)
 		return;
 	log_error("vm %s: stopped: %s", vm->name, reason);
-	log_error("vm %s: exit %s (%llx)  info %llx %llx  vCPU %u on CPU %u", vm->name,
-		  backend->exit_name(exit->code), (ull)exit->code, (ull)exit->info[0],
-		  (ull)exit->info[1], 0, vm->vcpu.cpu);
+	backend->describe_exit(&vm->vcpu, text, sizeof(text));
+	log_error("vm %s: exit %s  vCPU 0 on CPU %u", vm->name, text, vm->vcpu.cpu);
 	report_registers(vm);
 	/* After a refused entry the control block may hold anything. */
 	if (exit->kind != EXIT_ENTRY_FAILED) {

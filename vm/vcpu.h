@@ -41,12 +41,21 @@ int __must_check vcpu_read_linear(struct vcpu *vcpu, const struct vm_exit *exit,
 int __must_check vcpu_probe_write(struct vcpu *vcpu, const struct vm_exit *exit,
 				  const struct fetch_state *state, u64 linear, unsigned int size);
 int __must_check vcpu_write_linear(struct vcpu *vcpu, const struct vm_exit *exit,
-				   const struct fetch_state *state, u64 linear, const u64 *value,
+				   const struct fetch_state *state, u64 linear, u64 value,
 				   unsigned int size);
 
 /* The linear address of a decoded memory operand. */
 u64 vcpu_operand(struct vcpu *vcpu, const struct fetch_state *state, const struct insn *insn);
 
+/* A device may have armed a timer for earlier than the CPU's own timer: have the CPU look. */
+static inline void vcpu_check_timers(struct vcpu *vcpu)
+{
+	if (unlikely(timer_queue_next(&vcpu->vm->timers) < vcpu->vm->armed))
+		atomic_fetch_or(&vcpu->requests, REQUEST_RESCHED);
+}
+
+/* The next entry delivers event. */
+void vcpu_owe(struct vcpu *vcpu, const struct vm_event *event);
 /* Queue an exception for the next entry. */
 void vcpu_exception(struct vcpu *vcpu, u8 vector);
 void vcpu_exception_error(struct vcpu *vcpu, u8 vector, u32 error);

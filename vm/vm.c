@@ -78,7 +78,8 @@ static void vcpu_reset(struct vcpu *vcpu)
 {
 	vcpu->requests = REQUEST_EVENT;
 	vcpu->pending.kind = EVENT_NONE;
-	vcpu->halted = false;
+	vcpu->halted = vcpu->window = vcpu->in_shadow = false;
+	fetch_memo_forget(&vcpu->memo);
 	vcpu->tsc_aux = 0;
 	vcpu->xcr0 = 1;
 	memset(vcpu->dr, 0, sizeof(vcpu->dr));
@@ -160,30 +161,35 @@ static void vcpu_destroy(struct vcpu *vcpu)
 	kfree(vcpu->fpu, fpu_area_size());
 }
 
-/* Everything of a VM but its place in the list. On failure all of it is undone. */
+static int no_memory(const struct vm *vm, const char *what)
+{
+	log_error("vm %s: not enough free memory for %s: not started", vm->name, what);
+	return E_NOMEM;
+}
+
+/* Everything of a VM but its place in the list. On failure one line says why, all is undone. */
 static int vm_build(struct vm *vm, u32 cpu)
 {
-	int err = frame_owner_register(&vm->owner, vm->name);
+	int err;
 
-	if (err)
-		return err;
+	if (frame_owner_register(&vm->owner, vm->name))
+		return no_memory(vm, "one more VM");
 	guest_mem_init(&vm->mem, &vm->owner);
 	timer_queue_init(&vm->timers);
-	err = add_memory(vm);
-	if (err) {
-		log_error("vm %s: mem=%lluM: not enough free memory", vm->name,
-			  (unsigned long long)(vm->config->mem >> 20));
-		goto no_memory;
-	}
+	err = add_memory(vm) ? no_memory(vm, "its mem=") : 0;
+	if (err)
+		goto no_mem;
 	err = tdp_create(&vm->tdp, backend->tdp_format, cpu_features.page1g ? LEVEL_1G : LEVEL_2M,
 			 &vm->mem);
-	if (err)
-		goto no_memory;
+	if (err) {
+		no_memory(vm, "its page tables");
+		goto no_mem;
+	}
 	cpuid_table_init(&vm->cpuid);
-	err = vcpu_create(&vm->vcpu, vm, cpu);
+	err = vcpu_create(&vm->vcpu, vm, cpu) ? no_memory(vm, "its vCPU") : 0;
 	if (err)
 		goto no_vcpu;
-	err = platform->create(vm);
+	err = platform->create(vm) ? no_memory(vm, "its devices") : 0;
 	if (err)
 		goto no_platform;
 	err = vm_load(vm);
@@ -194,7 +200,7 @@ no_platform:
 	vcpu_destroy(&vm->vcpu);
 no_vcpu:
 	tdp_destroy(&vm->tdp);
-no_memory:
+no_mem:
 	guest_mem_destroy(&vm->mem);
 	frame_owner_unregister(&vm->owner);
 	return err;
@@ -206,7 +212,8 @@ int vm_create(const struct vm_config *config, u32 cpu)
 	int err;
 
 	if (!vm) {
-		log_error("vm %s: no memory for the VM itself", config->name);
+		log_error("vm %s: not enough free memory for the VM itself: not started",
+			  config->name);
 		return E_NOMEM;
 	}
 	strlcpy(vm->name, config->name, sizeof(vm->name));
@@ -214,7 +221,6 @@ int vm_create(const struct vm_config *config, u32 cpu)
 	spin_init(&vm->dev_lock, LOCK_DEVICES);
 	err = vm_build(vm, cpu);
 	if (err) {
-		log_error("vm %s: not started", vm->name);
 		kfree(vm, sizeof(*vm));
 		return err;
 	}

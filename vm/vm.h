@@ -15,6 +15,7 @@
 #include "vm/config.h"
 #include "vm/cpuid.h"
 #include "vm/exit.h"
+#include "vm/fetch_memo.h"
 #include "vm/io.h"
 #include "vm/regs.h"
 #include "vm/timer.h"
@@ -35,10 +36,12 @@ struct vcpu {
 	void *control; /* [self] the back end's */
 	struct vm_event pending; /* [self] to deliver at the next entry, before anything new */
 	bool halted; /* [self] in HLT */
+	bool in_shadow; /* [self] the last exit came with an interrupt shadow */
 	bool window; /* [self] an interrupt waits for the guest to be able to take it */
 	u64 flushed_generation; /* [self] of vm->tdp.tlb, at the last flush */
 	u64 tsc_aux, xcr0, dr[4]; /* [self] while not loaded on the CPU */
 	void *fpu; /* [const] XSAVE area */
+	struct fetch_memo memo; /* [self] */
 	u64 exits[EXIT_KINDS]; /* [self] */
 	struct list node; /* [run queue] */
 };

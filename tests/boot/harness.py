@@ -6,6 +6,7 @@ reach the machine. Every wait has a limit; what the console said is kept, for th
 failure. The monitor speaks QMP, on a socket of its own.
 """
 
+import ctypes
 import json
 import os
 import re
@@ -110,6 +111,12 @@ def listen(path):
     return server
 
 
+def die_with_parent():
+    """In the child: be killed when the test run is, so that no machine stays behind."""
+    pr_set_pdeathsig = 1
+    ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
+
+
 class Machine:
     """A running QEMU; arguments as of qemu_command()."""
 
@@ -124,7 +131,8 @@ class Machine:
         self.errors = open(os.path.join(self.dir, "stderr"), "w+")
         self.recorder = Recorder()
         self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL,
-                                        stdout=self.errors, stderr=self.errors)
+                                        stdout=self.errors, stderr=self.errors,
+                                        preexec_fn=die_with_parent)
         try:
             self.serial = self.accept(serial)
         except Failure:

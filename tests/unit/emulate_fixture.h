@@ -24,8 +24,7 @@
 #define CODE_SIZE16 0xe0000u
 #define FAILED (-77) /* what an access outside of data returns */
 
-#define ALL_FLAGS                                                                                  \
-	((u64)(RFLAGS_CF | RFLAGS_PF | RFLAGS_AF | RFLAGS_ZF | RFLAGS_SF | RFLAGS_OF))
+#define ALL_FLAGS ((u64)(RFLAGS_CF | RFLAGS_PF | RFLAGS_AF | RFLAGS_ZF | RFLAGS_SF | RFLAGS_OF))
 
 static u64 seed = 0xe301;
 
@@ -88,7 +87,8 @@ static int data_write(void *ctx, u64 linear, unsigned int size, u64 value)
 /* Other bases in all segments that may have one: by selectors alone, by a GDT, by MSRs. */
 static void set_segments(struct machine *m)
 {
-	static const int selectors[] = { UC_X86_REG_ES, 0, UC_X86_REG_SS, UC_X86_REG_DS,
+	static const int selectors[] = { UC_X86_REG_ES, 0,
+					 UC_X86_REG_SS, UC_X86_REG_DS,
 					 UC_X86_REG_FS, UC_X86_REG_GS };
 	static const int bases[] = { [SEG_FS] = UC_X86_REG_FS_BASE, [SEG_GS] = UC_X86_REG_GS_BASE };
 	uc_x86_mmr gdtr = { .base = GDT_BASE, .limit = 0xff };
@@ -117,8 +117,9 @@ static void machine_open(struct machine *m, enum insn_mode mode)
 
 	memset(m, 0, sizeof(*m));
 	m->mode = mode;
-	m->emu = (struct emu){ .regs = &m->regs, .mode = mode, .ctx = m, .read = data_read,
-			       .write = data_write };
+	m->emu = (struct emu){
+		.regs = &m->regs, .mode = mode, .ctx = m, .read = data_read, .write = data_write
+	};
 	m->code = mode == INSN_16 ? CODE_BASE16 : CODE_BASE;
 	m->code_end = m->code + (mode == INSN_16 ? CODE_SIZE16 : CODE_SIZE);
 	UC(uc_open(UC_ARCH_X86, modes[mode], &m->uc));
@@ -133,10 +134,10 @@ static void machine_close(struct machine *m)
 }
 
 static const int uc_gprs[GPR_COUNT] = {
-	UC_X86_REG_RAX, UC_X86_REG_RCX, UC_X86_REG_RDX, UC_X86_REG_RBX, UC_X86_REG_RSP,
-	UC_X86_REG_RBP, UC_X86_REG_RSI, UC_X86_REG_RDI, UC_X86_REG_R8,  UC_X86_REG_R9,
-	UC_X86_REG_R10, UC_X86_REG_R11, UC_X86_REG_R12, UC_X86_REG_R13, UC_X86_REG_R14,
-	UC_X86_REG_R15,
+	UC_X86_REG_RAX, UC_X86_REG_RCX, UC_X86_REG_RDX, UC_X86_REG_RBX,
+	UC_X86_REG_RSP, UC_X86_REG_RBP, UC_X86_REG_RSI, UC_X86_REG_RDI,
+	UC_X86_REG_R8,  UC_X86_REG_R9,  UC_X86_REG_R10, UC_X86_REG_R11,
+	UC_X86_REG_R12, UC_X86_REG_R13, UC_X86_REG_R14, UC_X86_REG_R15,
 };
 static const int uc_gprs32[8] = {
 	UC_X86_REG_EAX, UC_X86_REG_ECX, UC_X86_REG_EDX, UC_X86_REG_EBX,
@@ -180,11 +181,11 @@ static void put(struct text *t, u64 byte)
 }
 
 static const u8 opcodes0[] = {
-	0x00, 0x01, 0x02, 0x03, 0x08, 0x09, 0x0a, 0x0b, 0x10, 0x11, 0x12, 0x13, 0x18, 0x19, 0x1a,
-	0x1b, 0x20, 0x21, 0x22, 0x23, 0x28, 0x29, 0x2a, 0x2b, 0x30, 0x31, 0x32, 0x33, 0x38, 0x39,
-	0x3a, 0x3b, 0x63, 0x80, 0x81, 0x82, 0x83, 0x84, 0x85, 0x86, 0x87, 0x88, 0x89, 0x8a, 0x8b,
-	0xa0, 0xa1, 0xa2, 0xa3, 0xa4, 0xa5, 0xaa, 0xab, 0xac, 0xad, 0xc6, 0xc7, 0xf6, 0xf7, 0xfe,
-	0xff,
+	0x00, 0x01, 0x02, 0x03, 0x08, 0x09, 0x0a, 0x0b, 0x10, 0x11, 0x12, 0x13, 0x18,
+	0x19, 0x1a, 0x1b, 0x20, 0x21, 0x22, 0x23, 0x28, 0x29, 0x2a, 0x2b, 0x30, 0x31,
+	0x32, 0x33, 0x38, 0x39, 0x3a, 0x3b, 0x63, 0x80, 0x81, 0x82, 0x83, 0x84, 0x85,
+	0x86, 0x87, 0x88, 0x89, 0x8a, 0x8b, 0xa0, 0xa1, 0xa2, 0xa3, 0xa4, 0xa5, 0xaa,
+	0xab, 0xac, 0xad, 0xc6, 0xc7, 0xf6, 0xf7, 0xfe, 0xff,
 };
 static const u8 opcodes1[] = { 0xa3, 0xab, 0xb3, 0xb6, 0xb7, 0xba, 0xbb, 0xbe, 0xbf };
 #define OPCODES (ARRAY_SIZE(opcodes0) + ARRAY_SIZE(opcodes1))
@@ -209,8 +210,8 @@ static void build(struct text *t, u32 which, enum insn_mode mode)
 		put(t, 0x40 | random_below(16));
 	if (which >= ARRAY_SIZE(opcodes0))
 		put(t, 0x0f);
-	put(t, which < ARRAY_SIZE(opcodes0) ? opcodes0[which] :
-	    opcodes1[which - ARRAY_SIZE(opcodes0)]);
+	put(t, which < ARRAY_SIZE(opcodes0) ? opcodes0[which]
+					    : opcodes1[which - ARRAY_SIZE(opcodes0)]);
 	t->modrm_at = t->len;
 	while (t->len < 24)
 		put(t, random_u64());

@@ -73,7 +73,9 @@ static bool is_32bit(enum format format)
 static struct guest_paging paging_of(enum format format, u64 cr3)
 {
 	return (struct guest_paging){
-		.cr0 = CR0_PG_WP, .cr3 = cr3, .cr4 = format_cr4[format],
+		.cr0 = CR0_PG_WP,
+		.cr3 = cr3,
+		.cr4 = format_cr4[format],
 		.efer = EFER_NXE | (format >= F4 ? EFER_LMA : 0),
 	};
 }
@@ -108,8 +110,7 @@ static struct result ref_fault(const struct guest_paging *p, u32 access, u32 bit
 		bits |= PF_WRITE;
 	if (access & PF_USER)
 		bits |= PF_USER;
-	if (access & PF_FETCH &&
-	    (p->cr4 & CR4_SMEP || (p->cr4 & CR4_PAE && p->efer & EFER_NXE)))
+	if (access & PF_FETCH && (p->cr4 & CR4_SMEP || (p->cr4 & CR4_PAE && p->efer & EFER_NXE)))
 		bits |= PF_FETCH;
 	return (struct result){ .err = E_FAULT, .error = bits };
 }
@@ -161,8 +162,9 @@ static bool ref_allowed(const struct guest_paging *p, u32 access, bool user, boo
 
 static struct result ref_walk(const struct guest_paging *p, enum format format, u64 gva, u32 access)
 {
-	u64 table = p->cr3 & (format >= F4 ? BITS(51, 12) : format == FPAE ? 0xffffffe0ull :
-			      0xfffff000ull);
+	u64 table = p->cr3 & (format >= F4     ? BITS(51, 12)
+			      : format == FPAE ? 0xffffffe0ull
+					       : 0xfffff000ull);
 	bool user = true, write = true, exec = true;
 
 	access |= p->user ? PF_USER : 0;

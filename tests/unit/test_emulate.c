@@ -14,8 +14,9 @@ static u64 undefined_flags(const struct insn *insn)
 	u8 group = insn->opcode >= 0x80 && insn->opcode <= 0x83 ? insn->reg & 7 : insn->opcode >> 3;
 
 	if (insn->map == 1)
-		return insn->opcode == 0xba || (insn->opcode & 7) == 3 ?
-		       RFLAGS_OF | RFLAGS_SF | RFLAGS_AF | RFLAGS_PF : 0;
+		return insn->opcode == 0xba || (insn->opcode & 7) == 3
+			       ? RFLAGS_OF | RFLAGS_SF | RFLAGS_AF | RFLAGS_PF
+			       : 0;
 	if (insn->opcode < 0x40 || (insn->opcode >= 0x80 && insn->opcode <= 0x83))
 		return group == 1 || group == 4 || group == 6 ? RFLAGS_AF : 0;
 	if (insn->opcode == 0x84 || insn->opcode == 0x85 ||
@@ -50,8 +51,8 @@ static void compare(struct machine *m, const struct text *t, const struct insn *
 
 /*
  * What Unicorn 2.0 cannot judge: it does not know the second encoding of TEST, nor MOV of an
- * immediate with REX.R, which CPUs ignore; it has the flags of a locked NEG wrong (CPUs give those of
- * NEG); and its code segment is where its code is.
+ * immediate with REX.R, which CPUs ignore; it has the flags of a locked NEG wrong (CPUs give those
+ * of NEG); and its code segment is where its code is.
  */
 static bool unicorn_lacks(const struct insn *insn)
 {
@@ -316,14 +317,10 @@ static void test_rep_and_wrap(void **state __unused)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_unicorn16),
-		cmocka_unit_test(test_unicorn32),
-		cmocka_unit_test(test_unicorn64),
-		cmocka_unit_test(test_lock),
-		cmocka_unit_test(test_failing),
-		cmocka_unit_test(test_any_bytes),
-		cmocka_unit_test(test_directed),
-		cmocka_unit_test(test_rep_and_wrap),
+		cmocka_unit_test(test_unicorn16), cmocka_unit_test(test_unicorn32),
+		cmocka_unit_test(test_unicorn64), cmocka_unit_test(test_lock),
+		cmocka_unit_test(test_failing),   cmocka_unit_test(test_any_bytes),
+		cmocka_unit_test(test_directed),  cmocka_unit_test(test_rep_and_wrap),
 	};
 
 	return cmocka_run_group_tests_name("emulate", tests, NULL, NULL);

@@ -32,9 +32,10 @@ static void compare(const struct guest_paging *p, enum format format, u64 gva, u
 	if (our.err != E_FAULT)
 		our.error = 0;
 	if (our.err != ref.err || our.gpa != ref.gpa || our.error != ref.error)
-		fail_msg("format %d gva %llx access %x: ours %d %llx %x, reference %d %llx %x", format,
-			 (unsigned long long)gva, access, our.err, (unsigned long long)our.gpa,
-			 our.error, ref.err, (unsigned long long)ref.gpa, ref.error);
+		fail_msg("format %d gva %llx access %x: ours %d %llx %x, reference %d %llx %x",
+			 format, (unsigned long long)gva, access, our.err,
+			 (unsigned long long)our.gpa, our.error, ref.err,
+			 (unsigned long long)ref.gpa, ref.error);
 }
 
 /* Map gva by entries that allow all but what is in take[level]; leaf is the level of the leaf. */
@@ -117,9 +118,9 @@ static void test_rights_combined(void **state __unused)
 static u64 random_entry(void)
 {
 	u64 flags = 0x67 | (random_below(6) ? 0 : 0x80) | (random_below(4) ? 0 : NX);
-	u64 where = random_below(16) ? MIB(1) + random_below(6) * PAGE_SIZE :
-		    random_below(2) ? HIGH_BASE + random_below(HIGH_CHUNKS * 512) * PAGE_SIZE :
-		    random_u64() & BITS(51, 12);
+	u64 where = random_below(16)  ? MIB(1) + random_below(6) * PAGE_SIZE
+		    : random_below(2) ? HIGH_BASE + random_below(HIGH_CHUNKS * 512) * PAGE_SIZE
+				      : random_u64() & BITS(51, 12);
 
 	if (flags & 0x80 && random_below(4))
 		where &= ~BITS(random_below(2) ? 21 : 29, 12);
@@ -233,15 +234,18 @@ static void test_read(void **state __unused)
 	u32 error;
 
 	for (u64 start = 0x10000; start < 0x11100; start += 0xff) {
-		assert_int_equal(guest_read_gva(&mem, &p, GVA(start), buf, 0xf00, 0, &fault, &error), 0);
+		assert_int_equal(
+			guest_read_gva(&mem, &p, GVA(start), buf, 0xf00, 0, &fault, &error), 0);
 		for (u64 i = 0; i < 0xf00; i++)
 			assert_int_equal(buf[i], byte_at(start + i));
 	}
 	assert_int_equal(guest_read_gva(&mem, &p, GVA(0x10004), buf, sizeof(buf), PF_USER, &fault,
-					&error), E_FAULT);
+					&error),
+			 E_FAULT);
 	assert_int_equal(fault.raw, 0x12000);
 	assert_int_equal(error, PF_USER);
-	assert_int_equal(guest_read_gva(&mem, &p, GVA(0x13000), buf, 1, 0, &fault, &error), E_RANGE);
+	assert_int_equal(guest_read_gva(&mem, &p, GVA(0x13000), buf, 1, 0, &fault, &error),
+			 E_RANGE);
 	assert_int_equal(guest_read_gva(&mem, &p, GVA(0x12fff), buf, 0, 0, &fault, &error), 0);
 }
 
@@ -269,7 +273,8 @@ static void test_fetch(void **state __unused)
 	set_entry(F32, 1, MIB(1) + PAGE_SIZE, 0, 0x3ff000 | 7);
 	assert_int_equal(guest_read_gva(&mem, &p, GVA(0xfffffffe), buf, 3, 0, &fault, &error), 0);
 	set_entry(F32, 1, MIB(1) + PAGE_SIZE, 0, 0);
-	assert_int_equal(guest_read_gva(&mem, &p, GVA(0xfffffffe), buf, 3, 0, &fault, &error), E_FAULT);
+	assert_int_equal(guest_read_gva(&mem, &p, GVA(0xfffffffe), buf, 3, 0, &fault, &error),
+			 E_FAULT);
 	assert_int_equal(fault.raw, 0);
 	set_entry(F32, 1, MIB(1) + PAGE_SIZE, 0, 0x3ff000 | 7);
 	assert_int_equal(guest_fetch(&mem, &p, GVA(0xfffffffe), buf, &len, &fault, &error), 0);
@@ -281,9 +286,12 @@ static void test_fetch(void **state __unused)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_directed), cmocka_unit_test(test_rights),
-		cmocka_unit_test(test_rights_combined), cmocka_unit_test(test_hostile_tables),
-		cmocka_unit_test(test_read), cmocka_unit_test(test_fetch),
+		cmocka_unit_test(test_directed),
+		cmocka_unit_test(test_rights),
+		cmocka_unit_test(test_rights_combined),
+		cmocka_unit_test(test_hostile_tables),
+		cmocka_unit_test(test_read),
+		cmocka_unit_test(test_fetch),
 	};
 
 	return cmocka_run_group_tests_name("paging", tests, setup, NULL);

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the last instruction fetch's walk of the guest's page tables read, so that the next fetch from
+ * the same page need not walk: it looks whether every entry is still the same. That is as
+ * good as a walk, and needs no INVLPG to stay right. Kept for long mode only; whoever changes CR0,
+ * CR4 or EFER for the guest forgets it.
+ */
+#pragma once
+
+#include "lib/addr.h"
+#include "lib/atomic.h"
+#include "vm/insn.h"
+
+#define FETCH_MEMO_LEVELS 4u
+#define FETCH_MEMO_NONE (~0ull)
+
+struct fetch_memo {
+	u64 rip_page; /* RIP without the offset, FETCH_MEMO_NONE: nothing is remembered */
+	u64 cs_base, cr3;
+	const u64 *
+		entry[FETCH_MEMO_LEVELS]; /* from the root; the leaf stands in for missing levels */
+	u64 value[FETCH_MEMO_LEVELS];
+	const u8 *page; /* where the hypervisor sees that page */
+	/* The last instruction that had to be decoded: loops come back to it. */
+	bool decoded; /* bytes and mode give insn */
+	u8 bytes[16];
+	enum insn_mode mode;
+	struct insn insn;
+};
+
+static inline void fetch_memo_forget(struct fetch_memo *memo)
+{
+	memo->rip_page = FETCH_MEMO_NONE;
+}
+
+/* Is it still true, and for rip's page? */
+static inline bool fetch_memo_valid(const struct fetch_memo *memo, u64 rip, u64 cs_base, u64 cr3)
+{
+	if (memo->rip_page != align_down(rip, PAGE_SIZE) || memo->cr3 != cr3 ||
+	    memo->cs_base != cs_base)
+		return false;
+#pragma GCC unroll 4
+	for (unsigned int i = 0; i < FETCH_MEMO_LEVELS; i++) {
+		if (unlikely(atomic_load(memo->entry[i]) != memo->value[i]))
+			return false;
+	}
+	return true;
+}
+
+/* The bytes at rip when it is valid, up to the end of the page. */
+static inline const u8 *fetch_memo_bytes(const struct fetch_memo *memo, u64 rip)
+{
+	return memo->page + (rip & (PAGE_SIZE - 1));
+}
