@@ -101,15 +101,13 @@ static enum tdp_result fault_fill(struct tdp *tdp, const struct mem_slot *slot,
 	return tdp_spte_add(tdp, entry, leaf) ? TDP_FIXED : TDP_RETRY;
 }
 
-static enum tdp_result fault_resolve(struct tdp *tdp, gfn_t gfn, unsigned int access)
+static enum tdp_result fault_resolve(struct tdp *tdp, const struct mem_slot *slot, gfn_t gfn,
+				     unsigned int access)
 {
 	const struct spte_format *fmt = tdp->fmt;
-	const struct mem_slot *slot = guest_mem_slot(tdp->mem, gfn);
 	enum tdp_result result = TDP_RETRY;
 	struct tdp_entry entry;
 
-	if (!slot || !tdp_covers(tdp, gfn))
-		return TDP_EMULATE;
 	entry = tdp_entry_root(tdp, gfn);
 	while (result == TDP_RETRY) {
 		entry = tdp_entry_lowest(fmt, entry);
@@ -132,10 +130,9 @@ static u64 *result_counter(struct tdp_stats *stats, enum tdp_result result)
 		return &stats->pf_fixed;
 	case TDP_SPURIOUS:
 		return &stats->pf_spurious;
-	case TDP_EMULATE:
-		return &stats->pf_emulate;
 	case TDP_RETRY:
 		return &stats->pf_retry;
+	case TDP_EMULATE:
 	case TDP_DENY:
 	case TDP_NOMEM:
 		break;
@@ -145,12 +142,18 @@ static u64 *result_counter(struct tdp_stats *stats, enum tdp_result result)
 
 enum tdp_result tdp_fault(struct tdp *tdp, gpa_t gpa, unsigned int access)
 {
+	const struct mem_slot *slot = guest_mem_slot(tdp->mem, gpa_to_gfn(gpa));
 	enum tdp_result result = TDP_RETRY;
 	u64 *counter;
 
 	atomic_fetch_add(&tdp->stats.pf_taken, 1u);
+	/* Device accesses are frequent, and walk no tables. */
+	if (!slot || !tdp_covers(tdp, gpa_to_gfn(gpa))) {
+		atomic_fetch_add(&tdp->stats.pf_emulate, 1u);
+		return TDP_EMULATE;
+	}
 	if (likely(tlb_walk_begin(&tdp->tlb))) {
-		result = fault_resolve(tdp, gpa_to_gfn(gpa), access);
+		result = fault_resolve(tdp, slot, gpa_to_gfn(gpa), access);
 		tlb_walk_end(&tdp->tlb);
 	}
 	counter = result_counter(&tdp->stats, result);
