@@ -19,8 +19,9 @@ endif
 NM := nm
 # Debian's own interpreter: another one first in PATH need not have pytest.
 PYTHON ?= /usr/bin/python3
-# Recipes that start another make use all CPUs, unless this make was given -j itself.
-JOBS = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc))
+# For recipes that start another make: all CPUs, unless this make was given -j itself.
+SUBMAKE = --no-print-directory $(if $(V),,-s) \
+	$(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc))
 
 ifeq ($(V),)
 quiet = @printf '  %-7s %s\n' "$(1)" "$(2)";
@@ -38,7 +39,8 @@ GENERATED := $(BUILD)/version.h $(BUILD)/offsets.h
 WARNINGS := -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	-Wvla -Wundef -Werror
 CPPFLAGS := -I. -I$(BUILD) $(if $(DEBUG),-DSILL_DEBUG)
-CFLAGS := -std=gnu11 -ffreestanding -O2 -g -mgeneral-regs-only -mcmodel=kernel -mno-red-zone \
+# -fbuiltin: a memcpy of two bytes need not be a call.
+CFLAGS := -std=gnu11 -ffreestanding -fbuiltin -O2 -g -mgeneral-regs-only -mcmodel=kernel -mno-red-zone \
 	-fno-pic -fno-pie -fno-omit-frame-pointer -fstack-protector-strong \
 	-mstack-protector-guard=global -fno-asynchronous-unwind-tables -fno-common $(WARNINGS)
 ASFLAGS := -g -Wa,--fatal-warnings
@@ -141,18 +143,18 @@ guests:
 
 run:
 	@tools/need-packages build run
-	@$(MAKE) --no-print-directory $(JOBS) all guests
+	@$(MAKE) $(SUBMAKE) all guests
 	@SILL_BUILD=$(BUILD) tools/run
 
 check:
 	@tools/need-packages build run test
-	@$(MAKE) --no-print-directory $(JOBS) all unit guests lint-includes lint-headers
-	@$(if $(DEBUG),,$(MAKE) --no-print-directory $(JOBS) DEBUG=1 all)
+	@$(MAKE) $(SUBMAKE) all unit guests lint-includes lint-headers
+	@$(if $(DEBUG),,$(MAKE) $(SUBMAKE) DEBUG=1 all)
 	@SILL_BUILD=$(BUILD) PYTHON=$(PYTHON) tools/check
 
 bench:
-	@tools/need-packages build run
-	@$(MAKE) --no-print-directory $(JOBS) all guests
+	@tools/need-packages build run python3-pexpect
+	@$(MAKE) $(SUBMAKE) all guests
 	@SILL_BUILD=$(BUILD) PYTHON=$(PYTHON) tools/bench
 
 HEADERS := $(sort $(wildcard $(ROOMS:%=%/*.h)))

@@ -136,7 +136,8 @@ void apic_timer_arm(u64 ns)
 	u64 ticks = (u64)(((unsigned __int128)ns * timer_scale) >> 32);
 
 	apic_write(APIC_LVT_TIMER, VECTOR_TIMER);
-	apic_write(APIC_TIMER_INITIAL, (u32)MIN(MAX(ticks, 1ull), 0xffffffffull));
+	ticks = MAX(ticks, 1ull);
+	apic_write(APIC_TIMER_INITIAL, (u32)MIN(ticks, 0xffffffffull));
 }
 
 void apic_timer_stop(void)

@@ -39,6 +39,8 @@ __noreturn void boot_main(u32 magic, u32 info_addr);
 /* A canary that differs from boot to boot would need entropy before anything else runs. */
 u64 __stack_chk_guard = 0x53696c6cff0a0d00ull;
 
+extern const u64 boot_tsc; /* start.S */
+
 static struct boot_info info;
 static struct options options;
 static struct vm_config_list configs;
@@ -182,6 +184,9 @@ static void start_vms(void)
 	}
 	if (!vm_count())
 		on_idle();
+	else
+		log_info("boot: %llu thousand TSC ticks from the first instruction to the guests",
+			 (unsigned long long)(rdtsc() - boot_tsc) / 1000);
 }
 
 /* On the real stack, with frames, tables and traps in place. */

@@ -45,6 +45,8 @@ start32:
 	cld
 	movl %eax, %ebp /* loader magic */
 	movl %ebx, %esi /* boot information */
+	rdtsc
+	movl %eax, %ebx
 
 	/* No loader is trusted to have cleared bss: the tables and the stack lie there. */
 	movl $PHYS(bss_start), %edi
@@ -53,6 +55,8 @@ start32:
 	shrl $2, %ecx
 	xorl %eax, %eax
 	rep stosl
+	movl %ebx, PHYS(boot_tsc)
+	movl %edx, PHYS(boot_tsc) + 4
 	movl $PHYS(boot_stack_end), %esp
 
 	call check_cpu
@@ -208,6 +212,8 @@ boot_pml4: .skip 4096
 boot_pdpt: .skip 4096
 boot_pdpt_image: .skip 4096
 boot_pd: .skip 4 * 4096
-	.globl boot_stack
+	.globl boot_stack, boot_tsc
+boot_tsc: .skip 8 /* the TSC at the first instruction */
+	.balign 4096
 boot_stack: .skip 16384
 boot_stack_end:

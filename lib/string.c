@@ -6,9 +6,6 @@
  */
 #include "lib/string.h"
 
-#undef memcpy
-#undef memset
-
 void *memcpy(void *restrict dst, const void *restrict src, size_t len)
 {
 	void *to = dst;

@@ -10,9 +10,6 @@
 
 void *memcpy(void *restrict dst, const void *restrict src, size_t len);
 void *memset(void *dst, int byte, size_t len);
-/* A freestanding build calls these functions even for 2 bytes, unless it is told otherwise. */
-#define memcpy(dst, src, len) __builtin_memcpy(dst, src, len)
-#define memset(dst, byte, len) __builtin_memset(dst, byte, len)
 /* dst and src may overlap. */
 void *memmove(void *dst, const void *src, size_t len);
 int memcmp(const void *a, const void *b, size_t len);

@@ -9,6 +9,7 @@
 
 #include "arch/console.h"
 #include "lib/log.h"
+#include "lib/printf.h"
 #include "lib/string.h"
 #include "mm/heap.h"
 #include "shell/shell.h"
@@ -16,6 +17,7 @@
 #define INPUT_SIZE 1024u
 #define KEPT_SIZE 16384u
 #define LINE_SIZE 160u
+#define OTHERS_SIZE 4096u
 
 /* One guest's side. */
 struct guest_console {
@@ -31,19 +33,41 @@ static bool shell_is_open; /* [mux_lock] */
 static u8 escape_char;
 static u8 input[INPUT_SIZE]; /* [mux_lock] for the focus */
 static u32 input_first, input_count; /* [mux_lock] */
+static char others[OTHERS_SIZE]; /* [mux_lock] lines that wait for the focus to end its own */
+static u32 others_used; /* [mux_lock] */
+static bool focus_in_line; /* [mux_lock] */
 
 void mux_init(u8 escape)
 {
 	escape_char = escape;
 }
 
+static void others_flush(void)
+{
+	console_write_line(others, others_used);
+	others_used = 0;
+	focus_in_line = false;
+}
+
+/* A whole line of a guest that is not the focus. A focus that stays in its line is cut in two. */
 static void line_flush(struct vm *vm, struct guest_console *con)
 {
-	console_write(vm->name, strlen(vm->name));
-	console_write("| ", 2);
-	console_write(con->line, con->line_used);
-	console_write("\n", 1);
+	if (others_used + LINE_SIZE + VM_NAME_MAX + 4 > OTHERS_SIZE)
+		others_flush();
+	others_used += (u32)str_printf(others + others_used, OTHERS_SIZE - others_used,
+				       "%s| %.*s\n", vm->name, (int)con->line_used, con->line);
 	con->line_used = 0;
+	if (!focus_in_line)
+		others_flush();
+}
+
+/* Part of the focus's own output. */
+static void focus_write(char c)
+{
+	console_write_raw(&c, 1);
+	focus_in_line = c != '\n';
+	if (!focus_in_line && others_used)
+		others_flush();
 }
 
 static void line_add(struct vm *vm, struct guest_console *con, u8 byte)
@@ -57,16 +81,15 @@ static void line_add(struct vm *vm, struct guest_console *con, u8 byte)
 static void mux_output(struct vm *vm, u8 byte)
 {
 	struct guest_console *con = vm->console;
-	char c = (char)byte;
 
 	spin_lock(&mux_lock);
 	if (vm != focus) {
 		if (con)
 			line_add(vm, con, byte);
 	} else if (!shell_is_open) {
-		console_write_raw(&c, 1);
+		focus_write((char)byte);
 	} else if (con) {
-		con->kept[con->kept_bytes++ % KEPT_SIZE] = c;
+		con->kept[con->kept_bytes++ % KEPT_SIZE] = (char)byte;
 	}
 	spin_unlock(&mux_lock);
 }
@@ -129,6 +152,7 @@ void mux_open_shell(void)
 	spin_lock(&mux_lock);
 	was_open = shell_is_open;
 	shell_is_open = true;
+	focus_in_line = false;
 	if (focus && focus->console)
 		((struct guest_console *)focus->console)->kept_bytes = 0;
 	spin_unlock(&mux_lock);
@@ -142,7 +166,7 @@ static void replay_kept(struct guest_console *con)
 	u64 start = con->kept_bytes > KEPT_SIZE ? con->kept_bytes - KEPT_SIZE : 0;
 
 	for (u64 i = start; i < con->kept_bytes; i++)
-		console_write_raw(&con->kept[i % KEPT_SIZE], 1);
+		focus_write(con->kept[i % KEPT_SIZE]);
 	con->kept_bytes = 0;
 }
 
@@ -218,8 +242,12 @@ static void mux_closed(struct vm *vm)
 		line_flush(vm, con);
 	if (con && vm == focus && shell_is_open)
 		replay_kept(con);
-	if (vm == focus)
+	if (vm == focus) {
 		focus = NULL;
+		focus_in_line = false;
+	}
+	if (others_used && !focus_in_line)
+		others_flush();
 	spin_unlock(&mux_lock);
 	kfree(con, sizeof(*con));
 	vm->console = NULL;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Who has the host's console: the shell, or one guest, the focus. Another guest's output appears by
- * whole lines with its name in front; while the shell is open the focus's output is kept.
+ * whole lines with its name in front, between lines of the focus; while the shell is open the
+ * focus's output is kept.
  */
 #pragma once
 
