@@ -32,9 +32,9 @@ void machine_poweroff(void)
 {
 	irq_disable();
 	if (power.has_s5 && power.pm1a_cnt) {
-		outw(power.pm1a_cnt, (u16)(power.slp_typ_a << 10 | SLP_EN));
+		outw(power.pm1a_cnt, (u16)((u32)power.slp_typ_a << 10 | SLP_EN));
 		if (power.pm1b_cnt)
-			outw(power.pm1b_cnt, (u16)(power.slp_typ_b << 10 | SLP_EN));
+			outw(power.pm1b_cnt, (u16)((u32)power.slp_typ_b << 10 | SLP_EN));
 		settle();
 	}
 	log_warn("firmware offers no ACPI power-off that works: halted, it is safe to switch off");

@@ -22,10 +22,11 @@
 #define PORT61_OUT2 0x20u
 #define REFRESH_NS 15085u /* 18 PIT ticks, the rate of memory refresh */
 
-/* The least time between two interrupts of a periodic channel. */
+/* The least time between two interrupts, or looks at whether they are taken, when periodic. */
 static u64 min_gap_ns(const struct pit_channel *ch)
 {
-	return MAX(ticks_to_ns(ch->count, PIT_HZ) / PIT_CATCH_UP_SPEED, PIT_MIN_PERIOD_NS);
+	/* One more, so that of the looks in a period the last comes with its edge, not before. */
+	return MAX(ticks_to_ns(ch->count, PIT_HZ) / PIT_CATCH_UP_SPEED + 1, PIT_MIN_PERIOD_NS);
 }
 
 /* Interrupts that may be owed, with the one due now. A rate that is not delivered is not owed. */
@@ -47,36 +48,39 @@ static void schedule(struct pit *pit, u64 now)
 	}
 	deadline = ticks_to_ns(pit->next_rise, PIT_HZ);
 	if (pit_channel_is_periodic(ch)) {
-		u64 gap = min_gap_ns(ch);
+		u64 soonest = pit->last_fire_ns + min_gap_ns(ch);
 
 		/* With as much owed as may be, the guest takes no interrupts: no use to hurry. */
-		if (pit->owed && pit->owed < max_owed(ch))
-			deadline = MIN(deadline, now + gap);
-		deadline = MAX(deadline, pit->last_tick_ns + gap);
+		if (deadline < soonest || (pit->owed && pit->owed < max_owed(ch)))
+			deadline = soonest;
 	}
 	timer_arm(&pit->timer, deadline);
 }
 
-static void pulse(struct pit *pit, u64 now)
+static void pulse(struct pit *pit)
 {
-	pit->last_tick_ns = now;
 	irq_line_set(&pit->irq, true);
 	irq_line_set(&pit->irq, false);
 }
 
-/* The edges up to now become owed; one of them is delivered, unless it would be lost. */
+/*
+ * The edges up to now are owed until the CPU can tell them apart. An edge of now is sent in any
+ * case, as the chip would, and the CPU has it as one with the interrupt that waits.
+ */
 static void fire_periodic(struct pit *pit, u64 now)
 {
 	const struct pit_channel *ch = &pit->channel[0];
-	u64 tick = ns_to_ticks(now, PIT_HZ), owed = pit->owed;
+	u64 tick = ns_to_ticks(now, PIT_HZ), edges = 0;
+	bool busy = pit->busy(pit->irq.ctx);
 
 	if (tick >= pit->next_rise)
-		owed += 1 + (tick - pit->next_rise) / ch->count;
-	pit->owed = (u32)MIN(owed, max_owed(ch));
-	if (!pit->owed || pit->busy(pit->irq.ctx))
+		edges = 1 + (tick - pit->next_rise) / ch->count;
+	pit->owed = (u32)MIN(pit->owed + edges, max_owed(ch));
+	if (busy && !edges)
 		return;
-	pit->owed--;
-	pulse(pit, now);
+	if (!busy && pit->owed)
+		pit->owed--;
+	pulse(pit);
 }
 
 static void fire(struct pit *pit, u64 now)
@@ -87,7 +91,8 @@ static void fire(struct pit *pit, u64 now)
 	if (pit_channel_is_periodic(ch))
 		fire_periodic(pit, now);
 	else
-		pulse(pit, now);
+		pulse(pit);
+	pit->last_fire_ns = now;
 	schedule(pit, now);
 }
 
@@ -215,7 +220,7 @@ void pit_reset(struct pit *pit)
 {
 	timer_cancel(&pit->timer);
 	pit->port61 = 0;
-	pit->last_tick_ns = 0;
+	pit->last_fire_ns = 0;
 	pit->next_rise = 0;
 	pit->owed = 0;
 	for (unsigned int i = 0; i < PIT_CHANNELS; i++) {

@@ -38,7 +38,7 @@ struct pit {
 	struct irq_line irq; /* [const] */
 	bool (*busy)(void *ctx); /* [const] */
 	struct timer timer; /* the next rising edge of channel 0's output, or tick owed */
-	u64 last_tick_ns; /* when it interrupted last */
+	u64 last_fire_ns; /* when the timer expired last */
 	u64 next_rise; /* the PIT tick of the first edge that is neither delivered nor owed */
 	u32 owed; /* periodic modes: interrupts still to be delivered */
 	struct pit_channel channel[PIT_CHANNELS];
