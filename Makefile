@@ -175,7 +175,7 @@ lint: lint-includes lint-headers
 	else echo "lint: cppcheck is not installed"; fi
 
 format:
-	clang-format -i $(FORMATTED)
+	@clang-format -i $(FORMATTED)
 
 # Who may include whom (the rooms' order), and whether each file says its licence.
 lint-includes:

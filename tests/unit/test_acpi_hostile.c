@@ -212,7 +212,9 @@ static void test_s5_broken(void **state)
 	check_aml("\x08_S5_\x12\x06\x02\x0a\x08\x0a\x03", -1, -1); /* four bits */
 	check_aml("\x08_S5_\x12\x08\x02\x0b\x05\x01\x0b\x03\x00", -1, -1);
 	check_aml("\x08_S5_\x12\x04\x02\xff\x01", -1, -1);
-	check_aml("\x08_S5_\x12\x06\x02""ABCD", -1, -1); /* names */
+	check_aml("\x08_S5_\x12\x06\x02"
+		  "ABCD",
+		  -1, -1); /* names */
 	/* The name itself as the very last bytes. */
 	check_aml("\x08_S5_", -1, -1);
 	check_aml("", -1, -1);
@@ -237,7 +239,7 @@ static void test_random(void **state)
 		u64 addr;
 		u32 len;
 	} targets[] = {
-		{ RSDT_ADDR, 48 }, { XSDT_ADDR, 60 }, { FADT_ADDR, FADT_SIZE },
+		{ RSDT_ADDR, 48 }, { XSDT_ADDR, 60 },  { FADT_ADDR, FADT_SIZE },
 		{ DSDT_ADDR, 60 }, { MADT_ADDR, 130 }, { RSDT_ADDR, 0xa00 },
 	};
 	struct mutator m = { .state = 9 };

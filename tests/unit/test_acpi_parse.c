@@ -252,14 +252,10 @@ static void test_find(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_sound),
-		cmocka_unit_test(test_version_1),
-		cmocka_unit_test(test_root_pointer),
-		cmocka_unit_test(test_root_tables),
-		cmocka_unit_test(test_lengths),
-		cmocka_unit_test(test_short_fadt),
-		cmocka_unit_test(test_registers),
-		cmocka_unit_test(test_find),
+		cmocka_unit_test(test_sound),        cmocka_unit_test(test_version_1),
+		cmocka_unit_test(test_root_pointer), cmocka_unit_test(test_root_tables),
+		cmocka_unit_test(test_lengths),      cmocka_unit_test(test_short_fadt),
+		cmocka_unit_test(test_registers),    cmocka_unit_test(test_find),
 	};
 
 	return cmocka_run_group_tests_name("acpi_parse", tests, NULL, NULL);

@@ -6,7 +6,12 @@
 #include "tests/unit/mutate.h"
 
 static const struct mb2_framebuffer framebuffer = {
-	.addr = 0x8000000000ull, .pitch = 160, .width = 80, .height = 25, .bpp = 16, .type = 2,
+	.addr = 0x8000000000ull,
+	.pitch = 160,
+	.width = 80,
+	.height = 25,
+	.bpp = 16,
+	.type = 2,
 };
 
 static u64 mmap_at, module_at; /* where these tags are */
@@ -175,10 +180,11 @@ static void test_short_tags(void **state)
 	static const struct {
 		u32 type, size;
 	} tags[] = {
-		{ MB2_TAG_CMDLINE, 8 }, { MB2_TAG_LOADER_NAME, 8 }, { MB2_TAG_MODULE, 8 },
-		{ MB2_TAG_MODULE, 16 }, { MB2_TAG_BASIC_MEMINFO, 15 }, { MB2_TAG_MMAP, 15 },
-		{ MB2_TAG_FRAMEBUFFER, 29 }, { MB2_TAG_EFI64, 15 }, { MB2_TAG_ACPI_OLD, 27 },
-		{ MB2_TAG_ACPI_NEW, 43 },
+		{ MB2_TAG_CMDLINE, 8 },        { MB2_TAG_LOADER_NAME, 8 },
+		{ MB2_TAG_MODULE, 8 },         { MB2_TAG_MODULE, 16 },
+		{ MB2_TAG_BASIC_MEMINFO, 15 }, { MB2_TAG_MMAP, 15 },
+		{ MB2_TAG_FRAMEBUFFER, 29 },   { MB2_TAG_EFI64, 15 },
+		{ MB2_TAG_ACPI_OLD, 27 },      { MB2_TAG_ACPI_NEW, 43 },
 	};
 
 	(void)state;

@@ -116,8 +116,8 @@ static void test_kernel_only_words(void **state)
 static void test_wrong_names(void **state)
 {
 	static const char *const wrong[] = {
-		"vm=", "vm", "vm=a/b", "vm=a:b", "vm=\xc3\xa4",
-		"vm=a2345678901234567890123456789012",
+		"vm=",    "vm",          "vm=a/b",
+		"vm=a:b", "vm=\xc3\xa4", "vm=a2345678901234567890123456789012",
 	};
 
 	(void)state;
@@ -171,8 +171,9 @@ static void test_memory_together(void **state)
 {
 	static const char *const lines[] = {
 		"k vm=a type=kernel mem=512M", "k vm=b type=kernel mem=600M",
-		"k vm=c type=kernel", "k vm=d type=kernel", "k vm=e type=kernel mem=64M",
-		"k vm=f type=kernel mem=512M", "i vm=f type=initrd foo",
+		"k vm=c type=kernel",          "k vm=d type=kernel",
+		"k vm=e type=kernel mem=64M",  "k vm=f type=kernel mem=512M",
+		"i vm=f type=initrd foo",
 	};
 
 	(void)state;
@@ -213,16 +214,11 @@ static void test_module_name(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_defaults),
-		cmocka_unit_test(test_everything),
-		cmocka_unit_test(test_rounding),
-		cmocka_unit_test(test_wrong_words),
-		cmocka_unit_test(test_kernel_only_words),
-		cmocka_unit_test(test_wrong_names),
-		cmocka_unit_test(test_no_name),
-		cmocka_unit_test(test_kernels),
-		cmocka_unit_test(test_memory_together),
-		cmocka_unit_test(test_module_name),
+		cmocka_unit_test(test_defaults),          cmocka_unit_test(test_everything),
+		cmocka_unit_test(test_rounding),          cmocka_unit_test(test_wrong_words),
+		cmocka_unit_test(test_kernel_only_words), cmocka_unit_test(test_wrong_names),
+		cmocka_unit_test(test_no_name),           cmocka_unit_test(test_kernels),
+		cmocka_unit_test(test_memory_together),   cmocka_unit_test(test_module_name),
 	};
 
 	return cmocka_run_group_tests_name("config", tests, NULL, NULL);

@@ -137,7 +137,8 @@ static void test_random(void **state)
 {
 	static const char *const valid[] = {
 		"vmlinuz vm=linux type=kernel mem=256M cpus=2 paging=shadow -- console=ttyS0 quiet",
-		"initrd.gz vm=linux type=initrd", "guest.elf vm=b type=kernel mem=0x900000 -- x",
+		"initrd.gz vm=linux type=initrd",
+		"guest.elf vm=b type=kernel mem=0x900000 -- x",
 		"vm=b type=initrd",
 	};
 	struct mutator m = { .state = 6 };

@@ -12,13 +12,13 @@
 #include "host.h"
 #include "tests/unit/mutate.h"
 
-#define check_same(...)                                                         \
-	do {                                                                    \
-		char got[256], want[256];                                       \
-		size_t got_len = str_printf(got, sizeof(got), __VA_ARGS__);     \
-		int want_len = snprintf(want, sizeof(want), __VA_ARGS__);       \
-		assert_string_equal(got, want);                                 \
-		assert_int_equal(got_len, want_len);                            \
+#define check_same(...)                                                     \
+	do {                                                                \
+		char got[256], want[256];                                   \
+		size_t got_len = str_printf(got, sizeof(got), __VA_ARGS__); \
+		int want_len = snprintf(want, sizeof(want), __VA_ARGS__);   \
+		assert_string_equal(got, want);                             \
+		assert_int_equal(got_len, want_len);                        \
 	} while (0)
 
 static void test_directed(void **state)
@@ -116,10 +116,8 @@ static void test_our_own(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_directed),
-		cmocka_unit_test(test_random_integers),
-		cmocka_unit_test(test_too_long),
-		cmocka_unit_test(test_strings_without_end),
+		cmocka_unit_test(test_directed), cmocka_unit_test(test_random_integers),
+		cmocka_unit_test(test_too_long), cmocka_unit_test(test_strings_without_end),
 		cmocka_unit_test(test_our_own),
 	};
 

@@ -149,10 +149,8 @@ static void test_strlcpy(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_copy_and_move),
-		cmocka_unit_test(test_set),
-		cmocka_unit_test(test_compare),
-		cmocka_unit_test(test_bounds),
+		cmocka_unit_test(test_copy_and_move), cmocka_unit_test(test_set),
+		cmocka_unit_test(test_compare),       cmocka_unit_test(test_bounds),
 		cmocka_unit_test(test_strlcpy),
 	};
 

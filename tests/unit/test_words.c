@@ -16,12 +16,12 @@ static struct span span(const char *text)
 	return (struct span){ .ptr = text, .len = strlen(text) };
 }
 
-#define assert_span(got, want)                                          \
-	do {                                                            \
-		struct span _got = (got);                               \
-		assert_int_equal(_got.len, strlen(want));               \
-		if (_got.len)                                           \
-			assert_memory_equal(_got.ptr, want, _got.len);  \
+#define assert_span(got, want)                                         \
+	do {                                                           \
+		struct span _got = (got);                              \
+		assert_int_equal(_got.len, strlen(want));              \
+		if (_got.len)                                          \
+			assert_memory_equal(_got.ptr, want, _got.len); \
 	} while (0)
 
 static void start(struct words *words, const char *text)
@@ -278,14 +278,10 @@ static void test_random(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_split),
-		cmocka_unit_test(test_no_file_name),
-		cmocka_unit_test(test_tail),
-		cmocka_unit_test(test_not_a_tail),
-		cmocka_unit_test(test_find),
-		cmocka_unit_test(test_numbers),
-		cmocka_unit_test(test_sizes),
-		cmocka_unit_test(test_match),
+		cmocka_unit_test(test_split),  cmocka_unit_test(test_no_file_name),
+		cmocka_unit_test(test_tail),   cmocka_unit_test(test_not_a_tail),
+		cmocka_unit_test(test_find),   cmocka_unit_test(test_numbers),
+		cmocka_unit_test(test_sizes),  cmocka_unit_test(test_match),
 		cmocka_unit_test(test_random),
 	};
 

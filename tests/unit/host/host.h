@@ -28,14 +28,14 @@ void host_log_clear(void);
  * Run statement and require that it panics; the message is in host_panic_message afterwards.
  * A panic outside of this fails the test.
  */
-#define expect_panic(statement)                                             \
-	do {                                                                \
-		host_panic_expected = true;                                 \
-		if (setjmp(host_panic_jump) == 0) {                         \
-			statement;                                          \
-			host_panic_expected = false;                        \
-			fail_msg("no panic: %s", #statement);               \
-		}                                                           \
+#define expect_panic(statement)                               \
+	do {                                                  \
+		host_panic_expected = true;                   \
+		if (setjmp(host_panic_jump) == 0) {           \
+			statement;                            \
+			host_panic_expected = false;          \
+			fail_msg("no panic: %s", #statement); \
+		}                                             \
 	} while (0)
 
 extern bool host_panic_expected;
