@@ -182,11 +182,13 @@ static void start_vms(void)
 		if (vm_create(config, cpu_count - 1 - cpu % cpu_count) == 0)
 			cpu++;
 	}
-	if (!vm_count())
+	if (!vm_count()) {
 		on_idle();
-	else
-		log_info("boot: %llu thousand TSC ticks from the first instruction to the guests",
-			 (unsigned long long)(rdtsc() - boot_tsc) / 1000);
+		return;
+	}
+	log_info("boot: %llu thousand TSC ticks from the first instruction to the guests",
+		 (unsigned long long)(rdtsc() - boot_tsc) / 1000);
+	vm_start_all();
 }
 
 /* On the real stack, with frames, tables and traps in place. */

@@ -224,15 +224,24 @@ int vm_create(const struct vm_config *config, u32 cpu)
 		kfree(vm, sizeof(*vm));
 		return err;
 	}
-	log_info("vm %s: %llu MiB, 1 vCPU on CPU %u, %s: started", vm->name,
+	log_info("vm %s: %llu MiB, 1 vCPU on CPU %u, %s: ready", vm->name,
 		 (unsigned long long)(config->mem >> 20), cpu, backend->tdp_name);
 	spin_lock(&vm_list_lock);
 	list_push_back(&vm_list, &vm->node);
 	vms++;
 	spin_unlock(&vm_list_lock);
 	vm_console->opened(vm);
-	sched_add(&vm->vcpu);
 	return 0;
+}
+
+void vm_start_all(void)
+{
+	struct vm *vm;
+
+	spin_lock(&vm_list_lock);
+	list_for_each(vm, &vm_list, node)
+		sched_add(&vm->vcpu);
+	spin_unlock(&vm_list_lock);
 }
 
 void vm_destroy(struct vm *vm)

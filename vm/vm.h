@@ -20,7 +20,7 @@
 #include "vm/regs.h"
 #include "vm/timer.h"
 
-enum vm_state { VM_RUNNING, VM_ENDING, VM_ENDED };
+enum vm_state { VM_RUNNING, VM_ENDING };
 
 /* Reasons to leave the guest, or not to enter it; set by anyone, cleared by the vCPU's CPU. */
 #define REQUEST_EVENT 0x1u /* an interrupt line may have changed */
@@ -138,10 +138,16 @@ struct vm_module {
 void vm_set_modules(const struct vm_module *modules, u32 count);
 
 /*
- * Build the VM and queue its vCPU on CPU cpu. One log line says what failed; nothing of it is left
- * then. E_NOMEM, E_INVAL (its kernel cannot be loaded).
+ * Build the VM for CPU cpu, up to its first instruction. One log line says what failed; nothing of
+ * it is left then. E_NOMEM, E_INVAL (its kernel cannot be loaded).
  */
 int __must_check vm_create(const struct vm_config *config, u32 cpu);
+
+/*
+ * Let all VMs run, once. They start together, so that a VM that ends at once is not taken for the
+ * last one while others are still being built.
+ */
+void vm_start_all(void);
 
 /* What a VM that was stopped with a report counts as having exited with. */
 #define VM_CODE_KILLED 0x7d
