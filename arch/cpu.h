@@ -38,6 +38,11 @@
 #define CR4_SMAP BIT(21)
 #define CR4_PKE BIT(22)
 
+#define DR6_BD BIT(13)
+#define DR6_BS BIT(14)
+#define DR7_FIXED_1 BIT(10)
+#define DR7_GD BIT(13)
+#define DR7_ENABLES(n) (BIT(2 * (n)) | BIT(2 * (n) + 1))
 #define EFER_SCE BIT(0)
 #define EFER_LME BIT(8)
 #define EFER_LMA BIT(10)
@@ -110,21 +115,16 @@ DEFINE_CR(2)
 DEFINE_CR(3)
 DEFINE_CR(4)
 
-#define DEFINE_DR(n)                                              \
-	static inline u64 read_dr##n(void)                        \
-	{                                                         \
-		u64 value;                                        \
-		asm volatile("mov %%db" #n ", %0" : "=r"(value)); \
-		return value;                                     \
-	}                                                         \
-	static inline void write_dr##n(u64 value)                 \
-	{                                                         \
-		asm volatile("mov %0, %%db" #n : : "r"(value));   \
+#define DEFINE_DR(n)                                            \
+	static inline void write_dr##n(u64 value)               \
+	{                                                       \
+		asm volatile("mov %0, %%dr" #n : : "r"(value)); \
 	}
 DEFINE_DR(0)
 DEFINE_DR(1)
 DEFINE_DR(2)
 DEFINE_DR(3)
+DEFINE_DR(7)
 
 static inline u64 rdtsc(void)
 {

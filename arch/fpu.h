@@ -41,8 +41,21 @@ static inline void fpu_save(void *area)
 		     : "memory");
 }
 
+/*
+ * AMD's older CPUs restore the pointers to the last x87 instruction and its operand only with an
+ * exception pending: without this a guest would see the last one's. Any load sets them anew.
+ */
+static inline void fpu_forget_pointers(void)
+{
+	static const u32 zero;
+
+	if (!cpu_features.xsaveerptr)
+		asm volatile("fnclex; ffree %%st(7); fildl %0" : : "m"(zero));
+}
+
 static inline void fpu_restore(const void *area)
 {
+	fpu_forget_pointers();
 	if (!cpu_features.xsave) {
 		asm volatile("fxrstorq (%0)" : : "r"(area) : "memory");
 		return;

@@ -14,9 +14,11 @@ struct trap_frame {
 	u64 rip, cs, rflags, rsp, ss;
 };
 
+#define VECTOR_DB 1u
 #define VECTOR_NMI 2u
 #define VECTOR_DF 8u
 #define VECTOR_PF 14u
+#define VECTOR_AC 17u
 #define VECTOR_MC 18u
 #define VECTOR_FIRST_IRQ 0x20u
 #define VECTOR_TIMER 0xf0u

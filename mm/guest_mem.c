@@ -135,16 +135,6 @@ void guest_mem_destroy(struct guest_mem *mem)
 	mem->count = 0;
 }
 
-void guest_mem_clear(struct guest_mem *mem)
-{
-	for (u32 i = 0; i < mem->count; i++) {
-		const struct mem_slot *slot = &mem->slots[i];
-
-		for (u64 chunk = 0; chunk < slot_chunks(slot); chunk += block_chunks(slot, chunk))
-			frame_zero(slot->level[chunk], pfn_to_hpa(slot->backing[chunk]));
-	}
-}
-
 /*
  * Where the hypervisor sees gpa, and in *len at most how many bytes from there on are one
  * piece (slots and chunks are whole 2 MiB). NULL: no slot.

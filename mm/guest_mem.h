@@ -37,9 +37,6 @@ int __must_check guest_mem_add_slot(struct guest_mem *mem, gfn_t base, u64 npage
 /* Give all frames back. No translation to them may exist any more (invariant I3). */
 void guest_mem_destroy(struct guest_mem *mem);
 
-/* Zero all memory again, for a reset of the VM. */
-void guest_mem_clear(struct guest_mem *mem);
-
 static inline const struct mem_slot *guest_mem_slot(const struct guest_mem *mem, gfn_t gfn)
 {
 	for (u32 i = 0; i < mem->count; i++) {

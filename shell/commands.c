@@ -10,6 +10,7 @@
 #include "arch/percpu.h"
 #include "arch/power.h"
 #include "lib/log.h"
+#include "lib/string.h"
 #include "mm/frames.h"
 #include "shell/mux.h"
 #include "shell/shell.h"
@@ -33,6 +34,20 @@ static void cmd_version(u32 argc __unused, char **argv __unused)
 	shell_print("cpu vendor=%s features: %s\n", cpu_features.vendor, names);
 }
 
+struct loaded {
+	const void *vcpu;
+	char name[VM_NAME_MAX + 1];
+};
+
+/* Another CPU's vCPU may be gone by now: it is looked for among those that are not. */
+static void find_loaded(struct vm *vm, void *ctx)
+{
+	struct loaded *loaded = ctx;
+
+	if (loaded->vcpu == &vm->vcpu)
+		strlcpy(loaded->name, vm->name, sizeof(loaded->name));
+}
+
 static void cmd_cpus(u32 argc __unused, char **argv __unused)
 {
 	static const char *const modes[] = {
@@ -41,13 +56,13 @@ static void cmd_cpus(u32 argc __unused, char **argv __unused)
 
 	for (u32 i = 0; i < cpu_count; i++) {
 		const struct percpu *cpu = cpus[i];
-		const struct vcpu *vcpu = cpu->vcpu;
+		struct loaded loaded = { .vcpu = atomic_load(&cpu->vcpu), .name = "-" };
 
+		vm_for_each(find_loaded, &loaded);
 		shell_print("cpu index=%u apic=%u mode=%s vcpu=%s interrupts=%llu nmis=%llu "
 			    "ipis-sent=%llu\n",
-			    cpu->index, cpu->apic_id, modes[atomic_load(&cpu->mode)],
-			    vcpu ? vcpu->vm->name : "-", (ull)cpu->interrupts, (ull)cpu->nmis,
-			    (ull)cpu->ipis);
+			    cpu->index, cpu->apic_id, modes[atomic_load(&cpu->mode)], loaded.name,
+			    (ull)cpu->interrupts, (ull)cpu->nmis, (ull)cpu->ipis);
 	}
 }
 
@@ -107,6 +122,7 @@ static void print_vcpu(struct vm *vm, void *ctx __unused)
 		[EXIT_TDP_FAULT] = "tdp",
 		[EXIT_HLT] = "hlt",
 		[EXIT_CR_ACCESS] = "cr",
+		[EXIT_DR_WRITE] = "dr",
 		[EXIT_INTR_WINDOW] = "window",
 		[EXIT_NMI_WINDOW] = "nmi-window",
 		[EXIT_NOP] = "nop",

@@ -70,6 +70,29 @@ static void focus_write(char c)
 		others_flush();
 }
 
+/* Of the guest in front: to the port, or kept while the shell has it. */
+static void focus_output(struct guest_console *con, u8 byte)
+{
+	if (!shell_is_open)
+		focus_write((char)byte);
+	else if (con)
+		con->kept[con->kept_bytes++ % KEPT_SIZE] = (char)byte;
+}
+
+/* mux_lock held. The line that vm is in goes on in front: a prompt that waits is seen. */
+static void focus_set(struct vm *vm)
+{
+	struct guest_console *con = vm->console;
+
+	focus = vm;
+	input_count = 0;
+	if (!con)
+		return;
+	for (u32 i = 0; i < con->line_used; i++)
+		focus_output(con, (u8)con->line[i]);
+	con->line_used = 0;
+}
+
 static void line_add(struct vm *vm, struct guest_console *con, u8 byte)
 {
 	if (byte == '\n' || con->line_used == LINE_SIZE)
@@ -83,14 +106,10 @@ static void mux_output(struct vm *vm, u8 byte)
 	struct guest_console *con = vm->console;
 
 	spin_lock(&mux_lock);
-	if (vm != focus) {
-		if (con)
-			line_add(vm, con, byte);
-	} else if (!shell_is_open) {
-		focus_write((char)byte);
-	} else if (con) {
-		con->kept[con->kept_bytes++ % KEPT_SIZE] = (char)byte;
-	}
+	if (vm == focus)
+		focus_output(con, byte);
+	else if (con)
+		line_add(vm, con, byte);
 	spin_unlock(&mux_lock);
 }
 
@@ -193,16 +212,13 @@ struct focus_wish {
 static void focus_by_name(struct vm *vm, void *ctx)
 {
 	struct focus_wish *wish = ctx;
-	struct guest_console *con = vm->console;
 
 	if (strcmp(vm->name, wish->name) != 0)
 		return;
 	wish->found = true;
 	spin_lock(&mux_lock);
-	if (con && con->line_used)
-		line_flush(vm, con);
-	focus = vm;
-	input_count = 0;
+	if (vm != focus)
+		focus_set(vm);
 	spin_unlock(&mux_lock);
 }
 
@@ -214,23 +230,20 @@ bool mux_set_focus(const char *name)
 	return wish.found;
 }
 
+static void focus_if_none(struct vm *vm, void *ctx __unused)
+{
+	spin_lock(&mux_lock);
+	if (!focus)
+		focus_set(vm);
+	spin_unlock(&mux_lock);
+}
+
 static void mux_opened(struct vm *vm)
 {
 	vm->console = kzalloc(sizeof(struct guest_console));
 	if (!vm->console)
 		log_warn("vm %s: no memory to keep its console output", vm->name);
-	spin_lock(&mux_lock);
-	if (!focus)
-		focus = vm;
-	spin_unlock(&mux_lock);
-}
-
-static void focus_any(struct vm *vm, void *ctx __unused)
-{
-	spin_lock(&mux_lock);
-	if (!focus)
-		focus = vm;
-	spin_unlock(&mux_lock);
+	focus_if_none(vm, NULL);
 }
 
 static void mux_closed(struct vm *vm)
@@ -251,7 +264,7 @@ static void mux_closed(struct vm *vm)
 	spin_unlock(&mux_lock);
 	kfree(con, sizeof(*con));
 	vm->console = NULL;
-	vm_for_each(focus_any, NULL);
+	vm_for_each(focus_if_none, NULL);
 }
 
 const struct vm_console_ops mux_console_ops = {

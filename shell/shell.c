@@ -19,7 +19,7 @@ static u32 line_len; /* [boot CPU] */
 
 void shell_print(const char *fmt, ...)
 {
-	char text[256];
+	char text[512];
 	va_list args;
 	size_t len;
 

@@ -45,12 +45,8 @@ void svm_want_window(struct vcpu *vcpu, enum event_kind kind, bool want)
 	struct svm_vcpu *svm = svm_of(vcpu);
 	struct vmcb *vmcb = svm->vmcb;
 
-	if (kind == EVENT_NMI) {
-		/* The IRET intercept, which ends NMI blocking, is on whenever NMIs are blocked. */
-		svm->nmi_window = want;
-		return;
-	}
-	if (svm->intr_window == want)
+	/* The IRET intercept, which ends NMI blocking, is on whenever NMIs are blocked. */
+	if (kind == EVENT_NMI || svm->intr_window == want)
 		return;
 	svm->intr_window = want;
 	if (want) {

@@ -2,6 +2,8 @@
 /*
  * From the CPU's exit code to struct vm_exit.
  */
+#include "arch/cpu.h"
+#include "arch/traps.h"
 #include "lib/printf.h"
 #include "mm/spte.h"
 #include "svm/svm.h"
@@ -19,6 +21,7 @@ static const struct {
 } exit_kinds[] = {
 	/* CR registers are intercepted by number; the instruction tells which and how. */
 	[SVM_EXIT_CR0_READ... SVM_EXIT_CR15_WRITE] = { .kind = EXIT_CR_ACCESS },
+	[SVM_EXIT_DR0_WRITE... SVM_EXIT_DR15_WRITE] = { .kind = EXIT_DR_WRITE },
 	[SVM_EXIT_EXCEPTION_0... SVM_EXIT_EXCEPTION_31] = { .kind = EXIT_EXCEPTION, .more = true },
 	KIND_MORE(INTR, EXIT_HOST),
 	KIND_MORE(NMI, EXIT_HOST),
@@ -69,8 +72,11 @@ static void decode_npf(const struct vmcb *vmcb, struct vm_exit *exit)
 			     (info & NPF_FETCH ? ACCESS_EXEC : 0);
 }
 
-static void decode_exception(const struct vmcb *vmcb, struct vm_exit *exit)
+static void decode_exception(struct vmcb *vmcb, struct vm_exit *exit)
 {
+	/* Delivery of #DB clears it, so that the handler can use the debug registers. */
+	if (vmcb->exit_code == SVM_EXIT_EXCEPTION_0 + VECTOR_DB)
+		vmcb->dr7 &= ~(u64)DR7_GD;
 	exit->exception.vector = (u8)(vmcb->exit_code - SVM_EXIT_EXCEPTION_0);
 	exit->exception.error = (u32)vmcb->exit_info1;
 }
@@ -78,25 +84,8 @@ static void decode_exception(const struct vmcb *vmcb, struct vm_exit *exit)
 /* The IRET that ends NMI blocking is about to run: from the next exit on NMIs may come again. */
 static void end_nmi_blocking(struct svm_vcpu *svm)
 {
-	svm->nmi_blocked = svm->nmi_window = false;
+	svm->nmi_blocked = false;
 	svm->vmcb->intercept1 &= ~(u32)INTERCEPT_IRET;
-}
-
-/*
- * QEMU saves the interrupt shadow at an exit and forgets it at VMRUN: two host interrupts in a row
- * between STI and HLT would lose it.
- */
-static void keep_shadow(struct vcpu *vcpu)
-{
-	struct svm_vcpu *svm = svm_of(vcpu);
-	struct vmcb *vmcb = svm->vmcb;
-
-	if (vmcb->interrupt_shadow & SHADOW_ACTIVE)
-		svm->shadow_rip = vmcb->rip;
-	else if (vmcb->rip == svm->shadow_rip)
-		vcpu->in_shadow = true;
-	else
-		svm->shadow_rip = 0;
 }
 
 /* What the CPU's code alone does not say. */
@@ -113,10 +102,6 @@ static __noinline void decode_more(struct vcpu *vcpu, struct vm_exit *exit)
 	case SVM_EXIT_MSR:
 		if (svm->vmcb->exit_info1)
 			exit->kind = EXIT_WRMSR;
-		break;
-	case SVM_EXIT_INTR:
-	case SVM_EXIT_NMI:
-		keep_shadow(vcpu);
 		break;
 	case SVM_EXIT_VINTR:
 		svm_want_window(vcpu, EVENT_INTR, false);
@@ -173,6 +158,8 @@ static const char *exit_name(u64 code)
 	}
 	if (code <= SVM_EXIT_CR15_WRITE)
 		return code < 16 ? "CR_READ" : "CR_WRITE";
+	if (code >= SVM_EXIT_DR0_WRITE && code <= SVM_EXIT_DR15_WRITE)
+		return "DR_WRITE";
 	if (code >= SVM_EXIT_EXCEPTION_0 && code <= SVM_EXIT_EXCEPTION_31)
 		return "EXCEPTION";
 	return (u32)code == SVM_EXIT_INVALID_LOW ? "INVALID" : "?";

@@ -4,19 +4,20 @@
  * own and starts over, with a full flush, when they are used up. A vCPU that must forget its
  * translations, or comes from another CPU (vm/ then calls svm_flush), simply gets a new one.
  */
+#include "arch/cpu.h"
 #include "svm/svm.h"
 
-static void asid_assign(struct svm_vcpu *svm, struct svm_cpu *cpu)
+static void asid_assign(struct svm_vcpu *svm, struct vmcb *vmcb, struct svm_cpu *cpu)
 {
-	svm->vmcb->tlb_control = TLB_FLUSH_NONE;
+	vmcb->tlb_control = TLB_FLUSH_NONE;
 	if (likely(svm->asid_generation == cpu->asid_generation))
 		return;
 	if (cpu->next_asid > cpu->max_asid) {
 		cpu->next_asid = 1;
 		cpu->asid_generation++;
-		svm->vmcb->tlb_control = TLB_FLUSH_ALL;
+		vmcb->tlb_control = TLB_FLUSH_ALL;
 	}
-	svm->vmcb->asid = cpu->next_asid++;
+	vmcb->asid = cpu->next_asid++;
 	svm->asid_generation = cpu->asid_generation;
 }
 
@@ -26,6 +27,16 @@ static inline void set_gif(bool on)
 		asm volatile("stgi" : : : "memory");
 	else
 		asm volatile("clgi" : : : "memory");
+}
+
+/* The guest has breakpoints on: see arm() in state.c. */
+static __noinline void enter_armed(struct vcpu *vcpu, struct svm_cpu *cpu)
+{
+	struct svm_vcpu *svm = svm_of(vcpu);
+
+	write_dr7(svm->armed);
+	svm_enter(svm->vmcb_hpa.raw, cpu->host_vmcb.raw, &vcpu->regs);
+	write_dr7(DR7_FIXED_1);
 }
 
 void svm_run(struct vcpu *vcpu, struct vm_exit *exit)
@@ -41,13 +52,16 @@ void svm_run(struct vcpu *vcpu, struct vm_exit *exit)
 		exit->interrupted.kind = EVENT_NONE;
 		return;
 	}
-	asid_assign(svm, cpu);
+	asid_assign(svm, vmcb, cpu);
 	vmcb->rax = vcpu->regs.gpr[GPR_RAX];
 	vmcb->rsp = vcpu->regs.gpr[GPR_RSP];
 	vmcb->rip = vcpu->regs.rip;
 	vmcb->rflags = vcpu->regs.rflags;
 
-	svm_enter(svm->vmcb_hpa.raw, cpu->host_vmcb.raw, &vcpu->regs);
+	if (unlikely(svm->armed))
+		enter_armed(vcpu, cpu);
+	else
+		svm_enter(svm->vmcb_hpa.raw, cpu->host_vmcb.raw, &vcpu->regs);
 
 	atomic_store(&this_cpu()->mode, (u32)CPU_HOST);
 	set_gif(true);
@@ -57,6 +71,9 @@ void svm_run(struct vcpu *vcpu, struct vm_exit *exit)
 		vcpu->regs.gpr[GPR_RSP] = vmcb->rsp;
 		vcpu->regs.rip = vmcb->rip;
 		vcpu->regs.rflags = vmcb->rflags;
+	} else {
+		/* Nor can it be told whether the flush took place: the next ASID starts with one. */
+		cpu->next_asid = cpu->max_asid + 1;
 	}
 	vmcb->event_inj = 0;
 	svm_decode_exit(vcpu, exit);

@@ -3,52 +3,36 @@
  * Guest state by name. No clean bits are used: every entry loads everything.
  */
 #include "arch/cpu.h"
+#include "arch/layout.h"
 #include "lib/log.h"
 #include "svm/svm.h"
 
+#define SLOT(field) offsetof(struct vmcb, field)
+
 static u64 *reg_slot(struct vmcb *vmcb, enum vreg reg)
 {
-	switch (reg) {
-	case VREG_CR0:
-		return &vmcb->cr0;
-	case VREG_CR2:
-		return &vmcb->cr2;
-	case VREG_CR3:
-		return &vmcb->cr3;
-	case VREG_CR4:
-		return &vmcb->cr4;
-	case VREG_EFER:
-		return &vmcb->efer;
-	case VREG_PAT:
-		return &vmcb->g_pat;
-	case VREG_DR6:
-		return &vmcb->dr6;
-	case VREG_DR7:
-		return &vmcb->dr7;
-	case VREG_FS_BASE:
-		return &vmcb->fs.base;
-	case VREG_GS_BASE:
-		return &vmcb->gs.base;
-	case VREG_KERNEL_GS_BASE:
-		return &vmcb->kernel_gs_base;
-	case VREG_STAR:
-		return &vmcb->star;
-	case VREG_LSTAR:
-		return &vmcb->lstar;
-	case VREG_CSTAR:
-		return &vmcb->cstar;
-	case VREG_SFMASK:
-		return &vmcb->sfmask;
-	case VREG_SYSENTER_CS:
-		return &vmcb->sysenter_cs;
-	case VREG_SYSENTER_ESP:
-		return &vmcb->sysenter_esp;
-	case VREG_SYSENTER_EIP:
-		return &vmcb->sysenter_eip;
-	case VREG_COUNT:
-		break;
-	}
-	panic("svm: no register %d", reg);
+	static const u16 slots[VREG_COUNT] = {
+		[VREG_CR0] = SLOT(cr0),
+		[VREG_CR2] = SLOT(cr2),
+		[VREG_CR3] = SLOT(cr3),
+		[VREG_CR4] = SLOT(cr4),
+		[VREG_EFER] = SLOT(efer),
+		[VREG_PAT] = SLOT(g_pat),
+		[VREG_DR6] = SLOT(dr6),
+		[VREG_DR7] = SLOT(dr7),
+		[VREG_FS_BASE] = SLOT(fs.base),
+		[VREG_GS_BASE] = SLOT(gs.base),
+		[VREG_KERNEL_GS_BASE] = SLOT(kernel_gs_base),
+		[VREG_STAR] = SLOT(star),
+		[VREG_LSTAR] = SLOT(lstar),
+		[VREG_CSTAR] = SLOT(cstar),
+		[VREG_SFMASK] = SLOT(sfmask),
+		[VREG_SYSENTER_CS] = SLOT(sysenter_cs),
+		[VREG_SYSENTER_ESP] = SLOT(sysenter_esp),
+		[VREG_SYSENTER_EIP] = SLOT(sysenter_eip),
+	};
+
+	return (u64 *)((u8 *)vmcb + slots[reg]);
 }
 
 u64 svm_get_reg(const struct vcpu *vcpu, enum vreg reg)
@@ -59,8 +43,29 @@ u64 svm_get_reg(const struct vcpu *vcpu, enum vreg reg)
 	return reg == VREG_EFER ? value & ~EFER_SVME : value;
 }
 
+/*
+ * The CPU takes DR7 from the control block and has it off again after the exit. An emulator arms
+ * breakpoints only where DR7 itself is written, and disarms none at an exit: so a guest's are
+ * written before the entry and taken back after it (run.c). In the few instructions between they
+ * must not be able to hit: those on addresses that could be the hypervisor's are left out.
+ */
+static void arm(struct vcpu *vcpu, u64 dr7)
+{
+	u64 armed = dr7 & ~(u64)DR7_GD;
+	u64 enabled = 0;
+
+	for (u32 i = 0; i < ARRAY_SIZE(vcpu->dr); i++) {
+		if (vcpu->dr[i] >= LAYOUT_DIRECT_MAP)
+			armed &= ~(u64)DR7_ENABLES(i);
+		enabled |= armed & DR7_ENABLES(i);
+	}
+	svm_of(vcpu)->armed = enabled ? armed : 0;
+}
+
 void svm_set_reg(struct vcpu *vcpu, enum vreg reg, u64 value)
 {
+	if (reg == VREG_DR7)
+		arm(vcpu, value);
 	*reg_slot(vmcb_of(vcpu), reg) = reg == VREG_EFER ? value | EFER_SVME : value;
 }
 
@@ -114,6 +119,13 @@ void svm_set_table(struct vcpu *vcpu, enum table_reg reg, u64 base, u16 limit)
 	struct vmcb_segment *slot = reg == TABLE_GDTR ? &vmcb->gdtr : &vmcb->idtr;
 
 	*slot = (struct vmcb_segment){ .limit = limit, .base = base };
+}
+
+u16 svm_table_limit(const struct vcpu *vcpu, enum table_reg reg)
+{
+	const struct vmcb *vmcb = vmcb_of(vcpu);
+
+	return (u16)(reg == TABLE_GDTR ? vmcb->gdtr.limit : vmcb->idtr.limit);
 }
 
 void svm_get_fetch_state(const struct vcpu *vcpu, struct fetch_state *out)

@@ -13,8 +13,8 @@ struct svm_vcpu {
 	struct vmcb *vmcb; /* [self] its own page */
 	hpa_t vmcb_hpa; /* [const] */
 	u64 asid_generation; /* [self] of the CPU it runs on; 0: needs a new ASID */
-	u64 shadow_rip; /* [self] where the last host interrupt found an interrupt shadow */
-	bool intr_window, nmi_window; /* [self] asked for by want_window */
+	u64 armed; /* [self] DR7 while its breakpoints are on; 0: none are */
+	bool intr_window; /* [self] asked for by want_window */
 	bool nmi_blocked; /* [self] an NMI is being handled: until IRET */
 };
 
@@ -52,6 +52,7 @@ void svm_set_reg(struct vcpu *vcpu, enum vreg reg, u64 value);
 void svm_get_seg(const struct vcpu *vcpu, enum insn_seg seg, struct segment *out);
 void svm_set_seg(struct vcpu *vcpu, enum insn_seg seg, const struct segment *in);
 void svm_set_table(struct vcpu *vcpu, enum table_reg reg, u64 base, u16 limit);
+u16 svm_table_limit(const struct vcpu *vcpu, enum table_reg reg);
 void svm_get_fetch_state(const struct vcpu *vcpu, struct fetch_state *out);
 void svm_set_tsc_offset(struct vcpu *vcpu, u64 offset);
 

@@ -4,6 +4,7 @@
  */
 #include "arch/cpu.h"
 #include "arch/direct_map.h"
+#include "arch/traps.h"
 #include "lib/err.h"
 #include "lib/string.h"
 #include "mm/heap.h"
@@ -13,15 +14,17 @@
 #define CR_READ_INTERCEPTS BIT(8)
 #define CR_WRITE_INTERCEPTS (BIT(0) | BIT(4) | BIT(8))
 
+/* All but DR6, and DR5 too, which can be another name of DR7: see arm() in state.c. */
+#define DR_WRITE_INTERCEPTS (BIT(0) | BIT(1) | BIT(2) | BIT(3) | BIT(5) | BIT(7))
+
 /*
  * #DB and #AC: a guest can arrange that delivering one raises the next, for ever, and on hardware
- * nothing but an intercept ends that. They are handed back to the guest.
+ * nothing but an intercept ends that. They are handed back to the guest. #MC is the machine's.
  */
-#define EXCEPTION_INTERCEPTS (u32)(BIT(1) | BIT(17))
+#define EXCEPTION_INTERCEPTS (u32)(BIT(VECTOR_DB) | BIT(VECTOR_AC) | BIT(VECTOR_MC))
 
 #define PAT_RESET 0x0007040600070406ull
 #define DR6_RESET 0xffff0ff0ull
-#define DR7_RESET 0x400ull
 #define CR0_RESET (CR0_CD | CR0_NW | CR0_ET)
 
 int svm_vcpu_create(struct vcpu *vcpu)
@@ -53,6 +56,7 @@ static void set_intercepts(struct vmcb *vmcb)
 	vmcb->exceptions = EXCEPTION_INTERCEPTS;
 	vmcb->cr_read = CR_READ_INTERCEPTS;
 	vmcb->cr_write = CR_WRITE_INTERCEPTS;
+	vmcb->dr_write = DR_WRITE_INTERCEPTS;
 	vmcb->intercept1 = (u32)(INTERCEPT_INTR | INTERCEPT_NMI | INTERCEPT_SMI | INTERCEPT_INIT |
 				 INTERCEPT_RDPMC | INTERCEPT_CPUID | INTERCEPT_INVD |
 				 INTERCEPT_HLT | INTERCEPT_INVLPGA | INTERCEPT_IOIO |
@@ -95,9 +99,10 @@ void svm_vcpu_reset(struct vcpu *vcpu)
 	vmcb->efer = EFER_SVME;
 	vmcb->cr0 = CR0_RESET;
 	vmcb->dr6 = DR6_RESET;
-	vmcb->dr7 = DR7_RESET;
+	vmcb->dr7 = DR7_FIXED_1;
 	vmcb->g_pat = PAT_RESET;
-	svm->intr_window = svm->nmi_window = svm->nmi_blocked = false;
+	svm->intr_window = svm->nmi_blocked = false;
+	svm->armed = 0;
 	svm_flush(vcpu);
 }
 

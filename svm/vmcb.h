@@ -193,6 +193,8 @@ enum svm_exit_code {
 };
 #define SVM_EXIT_CR0_READ 0x00
 #define SVM_EXIT_CR15_WRITE 0x1f
+#define SVM_EXIT_DR0_WRITE 0x30
+#define SVM_EXIT_DR15_WRITE 0x3f
 #define SVM_EXIT_EXCEPTION_0 0x40
 #define SVM_EXIT_EXCEPTION_31 0x5f
 /* The manual's 64-bit -1; an emulator stores only 32 bits of it. */

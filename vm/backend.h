@@ -76,12 +76,14 @@ struct fetch_state {
 	BACKEND_OP(void, clear_shadow, (struct vcpu * vcpu))                                           \
 	BACKEND_OP(u64, get_reg, (const struct vcpu *vcpu, enum vreg reg))                             \
 	/* The value must be valid for the CPU: callers check guests' values first. */                 \
+	/* VREG_DR7 is to be set again whenever vcpu->dr has changed. */                               \
 	BACKEND_OP(void, set_reg, (struct vcpu * vcpu, enum vreg reg, u64 value))                      \
 	BACKEND_OP(void, get_seg,                                                                      \
 		   (const struct vcpu *vcpu, enum insn_seg seg, struct segment *out))                  \
 	BACKEND_OP(void, set_seg,                                                                      \
 		   (struct vcpu * vcpu, enum insn_seg seg, const struct segment *in))                  \
 	BACKEND_OP(void, set_table, (struct vcpu * vcpu, enum table_reg reg, u64 base, u16 limit))     \
+	BACKEND_OP(u16, table_limit, (const struct vcpu *vcpu, enum table_reg reg))                    \
 	BACKEND_OP(void, get_fetch_state, (const struct vcpu *vcpu, struct fetch_state *out))          \
 	/* Guest TSC = host TSC + offset. */                                                           \
 	BACKEND_OP(void, set_tsc_offset, (struct vcpu * vcpu, u64 offset))                             \

@@ -104,8 +104,8 @@ static void xsave_leaf(struct cpuid_table *table)
 		table->xsave[0].ecx = avx.ebx + avx.eax;
 		table->xsave[2] = (struct cpuid){ .eax = avx.eax, .ebx = avx.ebx };
 	}
-	/* XSAVEOPT, XSAVEC, XGETBV(1); not XSAVES, which needs an MSR of its own */
-	table->xsave[1].eax = cpuid(0xd, 1).eax & 7;
+	/* XSAVEOPT and XGETBV(1); not the compacted forms, which would need their sizes and XSS. */
+	table->xsave[1].eax = cpuid(0xd, 1).eax & (B(0) | B(2));
 }
 
 /* Each CR4 bit comes with a feature: without it, setting the bit is #GP as on such a CPU. */

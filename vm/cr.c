@@ -90,11 +90,17 @@ static bool set_cr(struct vcpu *vcpu, u32 number, u64 value)
 	}
 }
 
+/* LOCK makes CR8 of CR0, for code that has no REX prefix. */
+static u32 cr_number(const struct insn *insn)
+{
+	return insn->prefixes & INSN_PFX_LOCK && insn->reg == 0 ? 8 : insn->reg;
+}
+
 static bool mov_from_cr(struct vcpu *vcpu, const struct insn *insn)
 {
 	u64 value;
 
-	switch (insn->reg) {
+	switch (cr_number(insn)) {
 	case 0:
 		value = backend->get_reg(vcpu, VREG_CR0);
 		break;
@@ -138,7 +144,7 @@ void exit_cr_access(struct vcpu *vcpu, const struct vm_exit *exit)
 	} else if (insn.opcode == OP_MOV_TO_CR) {
 		u64 value = vcpu->regs.gpr[insn.rm & 15];
 
-		ok = set_cr(vcpu, insn.reg, state.mode == INSN_64 ? value : (u32)value);
+		ok = set_cr(vcpu, cr_number(&insn), state.mode == INSN_64 ? value : (u32)value);
 	} else if (insn.opcode == OP_MOV_FROM_CR) {
 		ok = mov_from_cr(vcpu, &insn);
 	} else if (insn.opcode == OP_CLTS) {

@@ -3,6 +3,8 @@
  * The table of exit handlers and the loop that runs a vCPU through it.
  */
 #include "arch/cpu.h"
+#include "arch/panic.h"
+#include "arch/traps.h"
 #include "lib/log.h"
 #include "vm/vcpu.h"
 
@@ -11,6 +13,7 @@
 
 static void exit_host(struct vcpu *vcpu, const struct vm_exit *exit __unused)
 {
+	vcpu->between = true;
 	irq_window();
 	atomic_fetch_or(&vcpu->requests, REQUEST_RESCHED);
 }
@@ -24,12 +27,14 @@ static void exit_hlt(struct vcpu *vcpu, const struct vm_exit *exit)
 		vm_poweroff(vcpu->vm);
 		return;
 	}
-	vcpu->halted = true;
+	/* A single step ends the HLT with its #DB. */
+	vcpu->halted = vcpu->pending.kind == EVENT_NONE;
 	atomic_fetch_or(&vcpu->requests, REQUEST_EVENT);
 }
 
 static void exit_window(struct vcpu *vcpu, const struct vm_exit *exit __unused)
 {
+	vcpu->between = true;
 	atomic_fetch_or(&vcpu->requests, REQUEST_EVENT);
 }
 
@@ -51,6 +56,8 @@ static void exit_exception(struct vcpu *vcpu, const struct vm_exit *exit)
 {
 	u8 vector = exit->exception.vector;
 
+	if (vector == VECTOR_MC)
+		panic("machine check while vm %s was running", vcpu->vm->name);
 	if (vcpu->pending.kind != EVENT_NONE)
 		return;
 	if (exception_has_error(vector))
@@ -59,9 +66,13 @@ static void exit_exception(struct vcpu *vcpu, const struct vm_exit *exit)
 		vcpu_exception(vcpu, vector);
 }
 
+/* Without an IDT it is meant, as the last way to reset a PC; otherwise it is a crash. */
 static void exit_shutdown(struct vcpu *vcpu, const struct vm_exit *exit)
 {
-	vm_kill(vcpu->vm, exit, "triple fault");
+	if (backend->table_limit(vcpu, TABLE_IDTR) == 0)
+		vm_reset(vcpu->vm);
+	else
+		vm_kill(vcpu->vm, exit, "triple fault");
 }
 
 static void exit_entry_failed(struct vcpu *vcpu, const struct vm_exit *exit)
@@ -84,6 +95,7 @@ static void (*const handlers[EXIT_KINDS])(struct vcpu *vcpu, const struct vm_exi
 	[EXIT_TDP_FAULT] = exit_tdp_fault,
 	[EXIT_HLT] = exit_hlt,
 	[EXIT_CR_ACCESS] = exit_cr_access,
+	[EXIT_DR_WRITE] = exit_dr_write,
 	[EXIT_INTR_WINDOW] = exit_window,
 	[EXIT_NMI_WINDOW] = exit_window,
 	[EXIT_NOP] = exit_nop,

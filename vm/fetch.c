@@ -8,10 +8,8 @@
 #include "lib/string.h"
 #include "vm/vcpu.h"
 
-#define DR6_BS BIT(14)
 #define PTE_ADDR BITS(51, 12)
 #define PTE_LARGE BIT(7)
-#define VECTOR_GUEST_DB 1
 
 bool exception_has_error(u8 vector)
 {

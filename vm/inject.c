@@ -10,16 +10,18 @@
 
 /*
  * STI; HLT must not lose a wake-up: the interrupt belongs behind the HLT. The CPU takes care of it
- * where it keeps the shadow of STI over an exit; some emulators forget it. So an
- * interrupt that finds the guest in between executes the HLT first.
+ * where it keeps the shadow of STI over exits and entries; some emulators forget it. So an
+ * interrupt that finds the guest in front of a HLT executes the HLT first, which is always
+ * right: the interrupt could as well have come a moment later.
  */
-static void finish_sti_hlt(struct vcpu *vcpu)
+static void finish_hlt(struct vcpu *vcpu)
 {
 	struct fetch_state state;
 	struct insn insn;
 
-	if (!(vcpu->regs.rflags & RFLAGS_IF) || !vcpu->in_shadow)
+	if (!vcpu->between || vcpu->halted || !(vcpu->regs.rflags & RFLAGS_IF))
 		return;
+	vcpu->between = false;
 	if (vcpu_peek(vcpu, &insn, &state) || insn.map || insn.opcode != OPCODE_HLT ||
 	    state.paging.user)
 		return;
@@ -33,19 +35,21 @@ void vcpu_update_events(struct vcpu *vcpu)
 	int vector;
 
 	spin_lock(&vm->dev_lock);
+	vcpu->window = platform->intr_pending(vm);
+	if (vcpu->window && vcpu->pending.kind == EVENT_NONE)
+		finish_hlt(vcpu);
 	if (vcpu->pending.kind != EVENT_NONE) {
 		backend->inject(vcpu, &vcpu->pending);
 		vcpu->pending.kind = EVENT_NONE;
-	} else if (platform->intr_pending(vm)) {
-		finish_sti_hlt(vcpu);
+	} else if (vcpu->window) {
 		vector = backend->can_inject(vcpu, EVENT_INTR) ? platform->intr_ack(vm) : -1;
 		if (vector >= 0) {
 			event.vector = (u8)vector;
 			backend->inject(vcpu, &event);
 			vcpu->halted = false;
+			vcpu->window = platform->intr_pending(vm);
 		}
 	}
-	vcpu->window = platform->intr_pending(vm);
 	backend->want_window(vcpu, EVENT_INTR, vcpu->window);
 	/* Lines change under dev_lock only: what was asked for until now has been looked at. */
 	atomic_fetch_and(&vcpu->requests, ~REQUEST_EVENT);
@@ -63,8 +67,8 @@ bool vcpu_runnable(struct vcpu *vcpu)
 		return false;
 	spin_lock(&vm->dev_lock);
 	wakes = platform->intr_pending(vm);
-	spin_unlock(&vm->dev_lock);
 	if (!wakes)
 		atomic_fetch_and(&vcpu->requests, ~REQUEST_EVENT);
+	spin_unlock(&vm->dev_lock);
 	return wakes;
 }

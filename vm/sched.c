@@ -47,9 +47,13 @@ int sched_init_cpu(u32 cpu)
 	return 0;
 }
 
-/* Make cpu look at what has been asked of it: out of its guest, or out of its sleep. */
+/*
+ * Make cpu's main loop look at what has been asked of it: out of its guest, or out of its sleep.
+ * In between, attention keeps it from entering or sleeping before it has looked.
+ */
 static void cpu_wake(struct percpu *cpu)
 {
+	atomic_xchg(&cpu->attention, 1u);
 	if (cpu == this_cpu())
 		return;
 	switch ((enum cpu_mode)atomic_load(&cpu->mode)) {
@@ -68,8 +72,12 @@ static void cpu_wake(struct percpu *cpu)
 
 void vm_kick(struct vm *vm, u32 request)
 {
-	atomic_fetch_or(&vm->vcpu.requests, request);
-	cpu_wake(cpus[vm->vcpu.cpu]);
+	struct vcpu *vcpu = &vm->vcpu;
+
+	atomic_fetch_or(&vcpu->requests, request);
+	/* Of the vCPU that is running here the requests themselves are looked at. */
+	if (this_cpu()->vcpu != vcpu)
+		cpu_wake(cpus[vcpu->cpu]);
 }
 
 void sched_add(struct vcpu *vcpu)
@@ -103,8 +111,7 @@ static void finish(struct sched *sched, struct vcpu *vcpu)
 	if (vm->reset_wanted && vm_load(vm) == 0)
 		return;
 	list_remove(&vcpu->node);
-	vm_destroy(vm);
-	if (vm_count() == 0)
+	if (vm_destroy(vm))
 		on_idle_action();
 }
 
@@ -176,16 +183,12 @@ static void arm_timer(u64 deadline)
 static bool work_waiting(struct sched *sched)
 {
 	struct vcpu *vcpu;
-	bool waiting;
 
 	list_for_each(vcpu, &sched->queue, node) {
 		if (atomic_load(&vcpu->requests) & (REQUEST_EVENT | REQUEST_STOP))
 			return true;
 	}
-	spin_lock(&sched->lock);
-	waiting = !list_empty(&sched->incoming);
-	spin_unlock(&sched->lock);
-	return waiting;
+	return atomic_load(&this_cpu()->attention);
 }
 
 /* Interrupts are off from the check to the HLT: a wake-up in between ends the HLT at once. */
@@ -210,6 +213,8 @@ void sched_run(void)
 	for (;;) {
 		struct vcpu *next;
 
+		/* Before looking: what is asked from now on is for the next round. */
+		atomic_xchg(&this_cpu()->attention, 0u);
 		collect(sched);
 		next = pick(sched, &deadline);
 		if (!next) {

@@ -31,10 +31,6 @@ void vcpu_put(struct vcpu *vcpu)
 	this_cpu()->vcpu = NULL;
 	if (cpu_features.rdtscp)
 		vcpu->tsc_aux = rdmsr(MSR_TSC_AUX);
-	vcpu->dr[0] = read_dr0();
-	vcpu->dr[1] = read_dr1();
-	vcpu->dr[2] = read_dr2();
-	vcpu->dr[3] = read_dr3();
 	if (cpu_features.xsave)
 		vcpu->xcr0 = xgetbv(0);
 	fpu_save(vcpu->fpu);

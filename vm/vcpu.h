@@ -71,8 +71,10 @@ void exit_wrmsr(struct vcpu *vcpu, const struct vm_exit *exit);
 void exit_io(struct vcpu *vcpu, const struct vm_exit *exit);
 void exit_tdp_fault(struct vcpu *vcpu, const struct vm_exit *exit);
 void exit_cr_access(struct vcpu *vcpu, const struct vm_exit *exit);
+void exit_dr_write(struct vcpu *vcpu, const struct vm_exit *exit);
 
 #define VECTOR_GUEST_DE 0
+#define VECTOR_GUEST_DB 1
 #define VECTOR_GUEST_DF 8
 #define VECTOR_GUEST_UD 6
 #define VECTOR_GUEST_GP 13

@@ -71,7 +71,6 @@ static void start_state(struct vcpu *vcpu, const struct load_result *start)
 			backend->set_seg(vcpu, (enum insn_seg)seg, &start->data);
 	}
 	backend->set_table(vcpu, TABLE_GDTR, start->gdt.raw, start->gdt_limit);
-	backend->set_table(vcpu, TABLE_IDTR, 0, 0);
 }
 
 static void vcpu_reset(struct vcpu *vcpu)
@@ -244,11 +243,12 @@ void vm_start_all(void)
 	spin_unlock(&vm_list_lock);
 }
 
-void vm_destroy(struct vm *vm)
+bool vm_destroy(struct vm *vm)
 {
+	bool last;
+
 	spin_lock(&vm_list_lock);
 	list_remove(&vm->node);
-	vms--;
 	if (!first_exit_code)
 		first_exit_code = vm->exit_code;
 	spin_unlock(&vm_list_lock);
@@ -260,6 +260,10 @@ void vm_destroy(struct vm *vm)
 	frame_owner_unregister(&vm->owner);
 	log_info("vm %s: ended with code %u, all its memory is back", vm->name, vm->exit_code);
 	kfree(vm, sizeof(*vm));
+	spin_lock(&vm_list_lock);
+	last = --vms == 0;
+	spin_unlock(&vm_list_lock);
+	return last;
 }
 
 void vm_end(struct vm *vm, u8 code)
@@ -280,7 +284,7 @@ void vm_poweroff(struct vm *vm)
 
 void vm_reset(struct vm *vm)
 {
-	log_info("vm %s: reset", vm->name);
+	vm_guest_log(vm, "reset");
 	vm->reset_wanted = true;
 	vm_kick(vm, REQUEST_STOP);
 }

@@ -37,9 +37,11 @@ struct vcpu {
 	struct vm_event pending; /* [self] to deliver at the next entry, before anything new */
 	bool halted; /* [self] in HLT */
 	bool in_shadow; /* [self] the last exit came with an interrupt shadow */
+	bool between; /* [self] an exit came between two instructions, not by one */
 	bool window; /* [self] an interrupt waits for the guest to be able to take it */
 	u64 flushed_generation; /* [self] of vm->tdp.tlb, at the last flush */
-	u64 tsc_aux, xcr0, dr[4]; /* [self] while not loaded on the CPU */
+	u64 tsc_aux, xcr0; /* [self] while not loaded on the CPU */
+	u64 dr[4]; /* [self] */
 	void *fpu; /* [const] XSAVE area */
 	struct fetch_memo memo; /* [self] */
 	u64 exits[EXIT_KINDS]; /* [self] */
@@ -63,7 +65,7 @@ struct vm {
 	u64 armed; /* [self] when its CPU will next look at timers */
 	void *platform; /* [const] of dev/ */
 	void *console; /* [const] of shell/ */
-	u64 tsc_offset; /* [const] */
+	u64 tsc_offset; /* [self] of the vCPU */
 	u32 log_tokens; /* [self] guest-caused log lines left, refilled with time */
 	u64 log_refill;
 	u64 log_dropped;
@@ -104,9 +106,9 @@ void vm_init(const struct backend *chosen_backend, const struct platform_ops *ch
 
 /*
  * Called by a back end with physical interrupts and NMIs held, last before it enters: publishes
- * that this CPU is in a guest, and only then looks for requests and for translations
- * removed since the last flush. Whoever asks first sets the request and then looks at the mode: one of
- * the two sees the other. False: do not enter.
+ * that this CPU is in a guest, and only then looks for requests to the vCPU, for work of the
+ * CPU's other vCPUs, and for translations removed since the last flush. Whoever asks first sets
+ * the request and then looks at the mode: one of the two sees the other. False: do not enter.
  */
 static inline bool vcpu_may_enter(struct vcpu *vcpu)
 {
@@ -114,7 +116,7 @@ static inline bool vcpu_may_enter(struct vcpu *vcpu)
 	u64 generation;
 
 	atomic_xchg(&cpu->mode, (u32)CPU_GUEST);
-	if (unlikely(atomic_load(&vcpu->requests))) {
+	if (unlikely(atomic_load(&vcpu->requests) | atomic_load(&cpu->attention))) {
 		atomic_store(&cpu->mode, (u32)CPU_HOST);
 		return false;
 	}
@@ -172,8 +174,8 @@ void vm_kick(struct vm *vm, u32 request);
 /* Put VM memory, devices and vCPU into the state of a fresh start. The loader's errors. */
 int __must_check vm_load(struct vm *vm);
 
-/* Take an ended VM apart; its vCPU is loaded nowhere. All its frames come back. */
-void vm_destroy(struct vm *vm);
+/* Take an ended VM apart; its vCPU is loaded nowhere. All its frames come back. True: no VM is left. */
+bool __must_check vm_destroy(struct vm *vm);
 
 /* Call fn for every VM, with the VM list locked. */
 void vm_for_each(void (*fn)(struct vm *vm, void *ctx), void *ctx);

@@ -31,6 +31,7 @@ def pytest_runtest_makereport(item, call):
     for one in getattr(item, "machines", ()):
         if one.process.poll() is None:
             one.drain(1)
+            report.sections.append(("where the CPUs are", one.whereabouts()))
         report.sections.append(("QEMU command", " ".join(one.command)))
         report.sections.append(("last lines of the console", one.tail()))
         if one.stderr():

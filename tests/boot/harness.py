@@ -27,6 +27,7 @@ TOP = Path(__file__).resolve().parents[2]
 BUILD = TOP / os.environ.get("SILL_BUILD", "build")
 GUESTS = TOP / "build" / "guest"
 SILL = BUILD / "sill.elf"
+KERNEL_OFFSET = 0xFFFFFFFF80000000  # arch/layout.h
 CPU = "max,+svm,+npt"
 # Seconds. Two machines with two CPUs each share two real ones, at an emulator's speed.
 LIMIT = 60.0
@@ -241,6 +242,17 @@ class Machine:
         text = self.monitor("info registers", cpu).replace("EFL=", "RFL=")
         found = re.findall(r"\b([A-Z][A-Z0-9]+)=\s*([0-9a-f]+)", text)
         return {name: int(value, 16) for name, value in found}
+
+    def whereabouts(self):
+        """A line for each CPU: where it is, as the image's symbols have it."""
+        known = sorted((address, name) for name, address in symbols().items())
+        lines = []
+        for cpu in self.qmp("query-cpus-fast"):
+            regs = self.registers(cpu["cpu-index"])
+            address, name = max((s for s in known if s[0] <= regs["RIP"]), default=(0, "?"))
+            lines.append(f"CPU {cpu['cpu-index']}: {name}+{regs['RIP'] - address:#x}, "
+                         f"flags {regs['RFL']:#x}, RSP {regs['RSP']:#x}, HLT {regs['HLT']}")
+        return "\n".join(lines)
 
     def wait_halted(self, cpu=0):
         """Wait until a CPU is in HLT with interrupts off: nothing but an NMI wakes it."""

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 import texts
-from harness import GUESTS, TOP, Module, guest
+from harness import GUESTS, KERNEL_OFFSET, TOP, Module, guest, symbols
 
 EXPECT = TOP / "tests/guest/expect.txt"
 # Started by a person or by other tests, and does not end by itself.
-INTERACTIVE = {"hello"}
+INTERACTIVE = {"hello", "hostile_debug", "hostile_spin"}
 GUEST_LIMIT = 120
 
 
@@ -103,6 +103,12 @@ def test_hello_answers(machine):
     assert m.wait_exit() == 0
 
 
+def bring_to_front(m, name):
+    m.send(texts.ESCAPE)
+    m.expect(texts.PROMPT)
+    m.send(f"console {name}\r")
+
+
 def test_first_bad_code_is_passed_on(machine):
     m = machine(append="on-idle=debug-exit",
                 modules=[guest("exitcode", "mem=16M", f"code={code}", vm=f"vm{i}")
@@ -110,13 +116,52 @@ def test_first_bad_code_is_passed_on(machine):
     assert m.wait_exit() == 5 << 1 | 1
 
 
+def test_breakpoints_on_the_hypervisor(machine):
+    """A guest's hardware breakpoints never hit in the hypervisor, wherever it puts them."""
+    where = symbols()
+    m = machine(append="on-idle=debug-exit", modules=[
+        guest("hostile_debug", "mem=16M", f"code={where[code] - KERNEL_OFFSET} "
+              f"data={where['cpus'] - KERNEL_OFFSET}", vm=code)
+        for code in ("svm_decode_exit", "svm_run", "exit_cpuid")])
+    assert m.wait_exit() == 1
+
+
+# Each leaves the other's registers alone, and misses none of its own interrupts.
+@pytest.mark.parametrize("name", ["fpu", "debugregs", "except"])
+def test_two_on_one_cpu(machine, name):
+    m = machine(append="on-idle=debug-exit", smp=1,
+                modules=[guest(name, "mem=16M", vm=vm) for vm in ("one", "two")])
+    assert m.wait_exit(GUEST_LIMIT) == 1
+    assert len(m.lines(r"(^|\| )1\.\.\d+$")) == 2
+
+
+def test_last_vm_is_not_taken_for_the_only_one(machine):
+    """One ends while the next, a large one, is still being made."""
+    m = machine(append="on-idle=debug-exit", mem="2G",
+                modules=[guest("exitcode", "mem=16M", "code=0", vm="small"),
+                         guest("exitcode", "mem=1G", "code=5", vm="large")])
+    assert m.wait_exit() == 5 << 1 | 1
+
+
+def test_busy_guest_does_not_keep_others_out(machine):
+    """Of three VMs on one CPU one never ends and never sleeps."""
+    m = machine(append="on-idle=poweroff", smp=1,
+                modules=[guest("hostile_spin", "mem=16M"), guest("hello", "mem=16M"),
+                         guest("hello", "mem=16M", vm="third")])
+    m.expect(r"hello\| Type a line")
+    m.expect(r"third\| Type a line")
+    bring_to_front(m, "third")
+    m.send("still there\r")
+    m.expect("\r\nstill there\r\n> ")
+
+
 def test_one_vm_dies_and_another_lives(machine):
     m = machine(append="on-idle=poweroff",
                 modules=[guest("hostile_triple", "mem=16M"), guest("hello", "mem=16M")])
-    death, ready = texts.VM_STOPPED, texts.HELLO_READY
-    m.expect(f"{death}.*{ready}|{ready}.*{death}")
-    m.send(texts.ESCAPE)
-    m.expect(texts.PROMPT)
-    m.send("console hello\r")
+    m.expect(texts.VM_STOPPED)
+    m.expect(texts.VM_BYTES)
+    bring_to_front(m, "hello")
+    m.send("alive\r")
+    m.expect("\r\nalive\r\n> ")
     m.send("quit\r")
     assert m.wait_exit() == 0

@@ -7,13 +7,12 @@ from bisect import bisect_right
 import pytest
 
 import texts
-from harness import symbols
+from harness import KERNEL_OFFSET, symbols
 
 CPUS = 2
 LAYOUT_DIRECT_MAP = 0xFFFF800000000000
 LAYOUT_STACKS = 0xFFFFD00000000000
 LAYOUT_STACKS_END = 0xFFFFE00000000000
-KERNEL_OFFSET = 0xFFFFFFFF80000000
 CR0_WP = 1 << 16
 CR4_UMIP, CR4_SMEP, CR4_SMAP = 1 << 11, 1 << 20, 1 << 21
 EFER_NXE, EFER_SVME = 1 << 11, 1 << 12

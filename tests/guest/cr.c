@@ -204,6 +204,8 @@ static void test_cr3(void)
 
 static void test_cr8(void)
 {
+	u64 cr8;
+
 	write_cr8(5);
 	tap_eq(read_cr8(), 5, "CR8 holds 5");
 	tap_eq(lapic_read(LAPIC_TPR), 0x50, "the TPR shows it");
@@ -212,6 +214,10 @@ static void test_cr8(void)
 	tap_eq(lapic_read(LAPIC_TPR), 0xa7, "the TPR keeps its subclass");
 	write_cr8(0xf);
 	tap_eq(lapic_read(LAPIC_TPR) & 0xf0, 0xf0, "CR8=15 blocks every class");
+	asm volatile(".byte 0xf0, 0x0f, 0x22, 0xc0" : : "a"(3ul)); /* LOCK MOV CR0, RAX */
+	tap_eq(lapic_read(LAPIC_TPR), 0x30, "LOCK MOV to CR0 writes CR8");
+	asm volatile(".byte 0xf0, 0x0f, 0x20, 0xc0" : "=a"(cr8)); /* LOCK MOV RAX, CR0 */
+	tap_eq(cr8, 3, "LOCK MOV from CR0 reads CR8");
 	write_cr8(0);
 	tap_eq(lapic_read(LAPIC_TPR), 0, "CR8=0 clears the TPR");
 	if (on_sill())

@@ -196,6 +196,36 @@ static void test_pending_at_hlt(void)
 	tap_eq(irq_ip, behind, "behind it");
 }
 
+static volatile u32 debug_steps;
+
+static void on_step(struct trap_frame *frame)
+{
+	debug_steps++;
+	frame->flags &= ~(ulong)FLAGS_TF;
+}
+
+/* The #DB of a single-stepped HLT ends it; interrupts go on coming afterwards. */
+static void test_step_over_hlt(void)
+{
+	trap_set_handler(VEC_DB, on_step);
+	timer_irqs = debug_steps = 0;
+	timer_start(VEC_TIMER | LVT_PERIODIC, 50 * LAPIC_1MS);
+	asm volatile("pushf\n"
+		     "orl $0x300, (%%rsp)\n"
+		     "popf\n"
+		     "hlt\n"
+		     "cli\n"
+		     :
+		     :
+		     : "memory", "cc");
+	tap_eq(debug_steps, 1, "a single step ends HLT");
+	while (timer_irqs < 3)
+		irq_wait();
+	tap_ok(timer_irqs >= 3, "the timer goes on");
+	timer_stop();
+	trap_set_handler(VEC_DB, NULL);
+}
+
 static volatile ulong ipi_ip;
 
 static void on_ipi(struct trap_frame *frame)
@@ -298,6 +328,7 @@ void guest_main(void)
 	test_sti_shadow();
 	test_pending_at_hlt();
 	test_exit_before_sti();
+	test_step_over_hlt();
 	test_window();
 	test_priorities();
 	test_clocks();
