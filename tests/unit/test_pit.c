@@ -2,17 +2,10 @@
 /*
  * The PIT: each mode's counter and output tick by tick, latches and byte order, interrupts of
  * channel 0 over long times and under tiny periods, port 61h, and a hostile guest. Ticks made
- * up for are in test_pit_owed.c.
+ * up for are in test_pit_owed.c and test_pit_controllers.c.
  */
-#include "dev_fixture.h"
+#include "pit_fixture.h"
 
-#include <string.h>
-
-#include "dev/pit.h"
-#include "dev/ticks.h"
-
-static struct timer_queue queue;
-static struct pit pit;
 static struct line_probe line;
 
 static bool never_busy(void *ctx)
@@ -24,21 +17,8 @@ static bool never_busy(void *ctx)
 static int setup(void **state)
 {
 	(void)state;
-	host_clock_ns = 0;
-	memset(&pit, 0xa5, sizeof(pit));
-	timer_queue_init(&queue);
-	pit_init(&pit, line_probe_init(&line, PIT_IRQ), never_busy, &queue);
+	pit_start(line_probe_init(&line, PIT_IRQ), never_busy);
 	return 0;
-}
-
-static void out(u64 port, unsigned int value)
-{
-	out8(&pit_io, &pit, port, value);
-}
-
-static u8 in(u64 port)
-{
-	return in8(&pit_io, &pit, port);
 }
 
 static void at_tick(u64 tick)
@@ -54,23 +34,6 @@ static void gate2(bool on)
 static bool out2(void)
 {
 	return in8(&pit_port61_io, &pit, 0) & 0x20;
-}
-
-/* Control word for channel with access low-high, and a count; the clock loads it one tick later. */
-static void program(unsigned int channel, unsigned int mode, unsigned int count)
-{
-	out(3, channel << 6 | 0x30 | mode << 1);
-	out(channel, count & 0xff);
-	out(channel, count >> 8 & 0xff);
-}
-
-static unsigned int latched(unsigned int channel)
-{
-	unsigned int low;
-
-	out(3, channel << 6);
-	low = in(channel);
-	return low | (unsigned int)in(channel) << 8;
 }
 
 static unsigned int status(unsigned int channel)

@@ -1,23 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The PIT's interrupts to a CPU that does not take them in time: what is owed and for how long,
- * at which pace it is made up for, and the same with the interrupt controllers between.
+ * and at which pace it is made up for. With the interrupt controllers between: test_pit_controllers.c.
  */
-#include "dev_fixture.h"
+#include "pit_fixture.h"
 
-#include <string.h>
-
-#include "dev/ioapic.h"
-#include "dev/pic.h"
-#include "dev/pit.h"
-#include "dev/ticks.h"
-
-#define COUNT 4773u /* 250 Hz */
-#define PERIOD_NS (ticks_to_ns(COUNT, PIT_HZ))
 #define ONE_SECOND_OWED (PIT_HZ / COUNT)
 
-static struct timer_queue queue;
-static struct pit pit;
 static bool busy;
 static unsigned int pulses; /* all there were */
 static unsigned int seen; /* ticks that a CPU that was not busy got */
@@ -53,46 +42,10 @@ static int setup(void **state)
 	const struct irq_line irq = { .set = tick_set, .ctx = &seen, .pin = PIT_IRQ };
 
 	(void)state;
-	host_clock_ns = 0;
 	busy = false;
 	start();
-	memset(&pit, 0xa5, sizeof(pit));
-	timer_queue_init(&queue);
-	pit_init(&pit, irq, is_busy, &queue);
+	pit_start(irq, is_busy);
 	return 0;
-}
-
-static void out(u64 port, unsigned int value)
-{
-	out8(&pit_io, &pit, port, value);
-}
-
-static void program(unsigned int mode, unsigned int count)
-{
-	out(3, 0x30 | mode << 1);
-	out(0, count & 0xff);
-	out(0, count >> 8);
-}
-
-static unsigned int latched(void)
-{
-	unsigned int low;
-
-	out(3, 0);
-	low = in8(&pit_io, &pit, 0);
-	return low | (unsigned int)in8(&pit_io, &pit, 0) << 8;
-}
-
-/* Edge number n of a channel programmed at time 0. */
-static u64 edge_ns(u64 n)
-{
-	return ticks_to_ns(1 + n * COUNT, PIT_HZ);
-}
-
-/* Time passes to shortly after edge n. */
-static u64 past_edge(u64 n)
-{
-	return run_until(&queue, edge_ns(n) + 1000);
 }
 
 static void test_busy(void **state)
@@ -100,7 +53,7 @@ static void test_busy(void **state)
 	(void)state;
 	for (unsigned int mode = 2; mode <= 3; mode++) {
 		setup(NULL);
-		program(mode, COUNT);
+		program(0, mode, COUNT);
 		past_edge(10);
 		assert_int_equal(seen, 10);
 		busy = true;
@@ -129,7 +82,7 @@ static void test_slow_cpu(void **state)
 	u64 taken = 0;
 
 	(void)state;
-	program(2, COUNT);
+	program(0, 2, COUNT);
 	busy = true;
 	past_edge(40);
 	busy = false;
@@ -148,7 +101,7 @@ static void test_slow_cpu(void **state)
 static void test_late(void **state)
 {
 	(void)state;
-	program(2, COUNT);
+	program(0, 2, COUNT);
 	past_edge(10);
 	host_clock_ns = edge_ns(20) + PERIOD_NS * 9 / 10;
 	timer_queue_run(&queue, host_clock_ns);
@@ -157,9 +110,9 @@ static void test_late(void **state)
 	assert_int_equal(seen, 11);
 	/* An access by the guest finds the same. */
 	host_clock_ns += PERIOD_NS / 8 + 1;
-	latched();
+	latched(0);
 	assert_int_equal(seen, 12);
-	latched();
+	latched(0);
 	assert_int_equal(seen, 12);
 	past_edge(24);
 	assert_int_equal(seen, 24);
@@ -181,7 +134,7 @@ static void test_late(void **state)
 static void test_bound(void **state)
 {
 	(void)state;
-	program(2, COUNT);
+	program(0, 2, COUNT);
 	busy = true;
 	past_edge(1000);
 	/* Nothing but the edges keeps the host busy by now. */
@@ -201,7 +154,7 @@ static void test_bound(void **state)
 static void owe_twenty(void)
 {
 	setup(NULL);
-	program(2, COUNT);
+	program(0, 2, COUNT);
 	busy = true;
 	past_edge(20);
 	busy = false;
@@ -229,12 +182,12 @@ static void test_reprogramming(void **state)
 	/* Reset. */
 	owe_twenty();
 	pit_reset(&pit);
-	program(2, COUNT);
+	program(0, 2, COUNT);
 	run_until(&queue, host_clock_ns + NS_PER_SEC);
 	assert_int_equal(seen, 1 + ONE_SECOND_OWED);
 	/* Latches, other channels and port 61h are something else. */
 	owe_twenty();
-	latched();
+	latched(0);
 	out(3, 0xce);
 	out(3, 0x74);
 	out(1, 100);
@@ -251,7 +204,7 @@ static void test_counter(void **state)
 	while (host_clock_ns < edge_ns(30)) {
 		u64 ticks = ns_to_ticks(host_clock_ns, PIT_HZ) - 1;
 
-		assert_int_equal(latched(), COUNT - ticks % COUNT);
+		assert_int_equal(latched(0), COUNT - ticks % COUNT);
 		run_until(&queue, host_clock_ns + PERIOD_NS / 37);
 	}
 }
@@ -264,10 +217,10 @@ static void test_one_shot(void **state)
 	(void)state;
 	for (unsigned int i = 0; i < ARRAY_SIZE(modes); i++) {
 		owe_twenty();
-		program(modes[i], 1000);
+		program(0, modes[i], 1000);
 		run_until(&queue, host_clock_ns + NS_PER_SEC);
 		assert_int_equal(seen, 2);
-		program(modes[i], 1000);
+		program(0, modes[i], 1000);
 		busy = true;
 		run_until(&queue, host_clock_ns + NS_PER_SEC);
 		busy = false;
@@ -285,7 +238,7 @@ static void test_fast(void **state)
 		u64 rate = PIT_HZ / count, from;
 
 		setup(NULL);
-		program(2, count);
+		program(0, 2, count);
 		busy = true;
 		/* Looks at the CPU come no faster than ticks may. */
 		assert_true(run_until(&queue, NS_PER_SEC / 10) <= 5001);
@@ -303,7 +256,7 @@ static void test_fast(void **state)
 	}
 	/* Never delivered at their rate, so not owed: the rest is over at once. */
 	setup(NULL);
-	program(2, 10);
+	program(0, 2, 10);
 	busy = true;
 	run_until(&queue, NS_PER_SEC);
 	busy = false;
@@ -317,7 +270,7 @@ static void test_late_change(void **state)
 	(void)state;
 	for (unsigned int mode = 2; mode <= 3; mode++) {
 		setup(NULL);
-		program(mode, 10000);
+		program(0, mode, 10000);
 		run_until(&queue, ticks_to_ns(1 + 7000, PIT_HZ));
 		out(0, 4000 & 0xff);
 		out(0, 4000 >> 8);
@@ -331,105 +284,6 @@ static void test_late_change(void **state)
 	}
 }
 
-static struct pic pic;
-static struct ioapic ioapic;
-static struct lapic lapic;
-
-static void pic_output(void *ctx, bool level)
-{
-	(void)ctx;
-	(void)level;
-}
-
-static void pic_and_ioapic(void *ctx, unsigned int pin, bool level)
-{
-	(void)ctx;
-	pic_set_irq(&pic, pin, level);
-	ioapic_set_irq(&ioapic, IOAPIC_PIT_PIN, level);
-}
-
-static bool to_lapic(void *ctx, const struct lapic_ipi *message, bool level)
-{
-	(void)ctx;
-	return lapic_request(&lapic, message->vector, level);
-}
-
-static bool controllers_busy(void *ctx)
-{
-	struct lapic_ipi message;
-
-	(void)ctx;
-	return pic_requests(&pic, PIT_IRQ) ||
-	       (ioapic_message(&ioapic, IOAPIC_PIT_PIN, &message) && message.vector == 0x30 &&
-		lapic_pending(&lapic) == 0x30);
-}
-
-static void ioapic_pin2(u32 entry)
-{
-	ioapic_io.write(&ioapic, 0, 4, 0x10 + 2 * IOAPIC_PIT_PIN);
-	ioapic_io.write(&ioapic, 0x10, 4, entry);
-}
-
-static int setup_controllers(void **state)
-{
-	const struct irq_line irq = { .set = pic_and_ioapic, .pin = PIT_IRQ };
-	const struct lapic_host host = { 0 };
-
-	setup(state);
-	pic_init(&pic, pic_output, NULL);
-	ioapic_init(&ioapic, 1, to_lapic, NULL);
-	lapic_init(&lapic, 0, true, &host, &queue);
-	lapic_io.write(&lapic, 0xf0, 4, 0x1ff);
-	pit_init(&pit, irq, controllers_busy, &queue);
-	return 0;
-}
-
-/* A CPU with interrupts on for the time given; how many ticks it took. */
-static unsigned int take_ticks(u64 until)
-{
-	unsigned int taken = 0;
-
-	while (host_clock_ns < until) {
-		if (pic_pending(&pic)) {
-			assert_int_equal(pic_ack(&pic), 8);
-			out8(&pic_master_io, &pic, 0, 0x20);
-			taken++;
-		} else if (lapic_pending(&lapic) >= 0) {
-			lapic_ack(&lapic, 0x30);
-			lapic_io.write(&lapic, 0xb0, 4, 0);
-			taken++;
-		}
-		run_until(&queue, host_clock_ns + 10000);
-	}
-	return taken;
-}
-
-static void test_controllers(void **state)
-{
-	(void)state;
-	for (int by_ioapic = 0; by_ioapic < 2; by_ioapic++) {
-		setup_controllers(NULL);
-		if (by_ioapic)
-			ioapic_pin2(0x30);
-		else
-			out8(&pic_master_io, &pic, 1, 0xfe);
-		program(2, COUNT);
-		assert_int_equal(take_ticks(edge_ns(10) + 20000), 10);
-		/* Interrupts off for long; all ticks come, but the one that waits is not owed. */
-		past_edge(30);
-		assert_int_equal(take_ticks(edge_ns(40) + 20000), 30);
-		assert_int_equal(pit.owed, 0);
-	}
-	/* Masked in both: nothing is owed for that time. */
-	ioapic_pin2(0x10030);
-	past_edge(100);
-	assert_int_equal(pit.owed, 0);
-	assert_true(ioapic_message(&ioapic, IOAPIC_PIT_PIN, &(struct lapic_ipi){ 0 }) == false);
-	ioapic_pin2(0x30);
-	assert_int_equal(take_ticks(edge_ns(110) + 20000), 10);
-	assert_false(pic_requests(&pic, 8));
-}
-
 static void test_hostile(void **state)
 {
 	u64 random = 82540;
@@ -440,7 +294,7 @@ static void test_hostile(void **state)
 
 		busy = r & 1;
 		if (r >> 8 & 1)
-			program(2 + (r >> 9 & 1), (unsigned int)(r >> 16 & 0xffff));
+			program(0, 2 + (r >> 9 & 1), (unsigned int)(r >> 16 & 0xffff));
 		hammer(&pit_io, &pit, PIT_PORTS, &queue, &random, 10);
 		assert_true(pit.owed <= PIT_HZ);
 		if (timer_armed(&pit.timer) && pit_channel_is_periodic(&pit.channel[0]))
@@ -461,7 +315,6 @@ int main(void)
 		cmocka_unit_test_setup(test_one_shot, setup),
 		cmocka_unit_test_setup(test_fast, setup),
 		cmocka_unit_test_setup(test_late_change, setup),
-		cmocka_unit_test_setup(test_controllers, setup),
 		cmocka_unit_test_setup(test_hostile, setup),
 	};
 
