@@ -40,9 +40,14 @@
 
 #define DR6_BD BIT(13)
 #define DR6_BS BIT(14)
+#define DR6_BT BIT(15)
 #define DR7_FIXED_1 BIT(10)
 #define DR7_GD BIT(13)
 #define DR7_ENABLES(n) (BIT(2 * (n)) | BIT(2 * (n) + 1))
+#define XCR0_X87 BIT(0)
+#define XCR0_SSE BIT(1)
+#define XCR0_AVX BIT(2)
+
 #define EFER_SCE BIT(0)
 #define EFER_LME BIT(8)
 #define EFER_LMA BIT(10)

@@ -42,6 +42,7 @@ struct percpu {
 	u32 index; /* [const] 0 is the boot CPU */
 	u32 apic_id; /* [const] */
 	u32 mode; /* [atomic] enum cpu_mode */
+	u32 nmi_seen; /* [self] set by every NMI: see vmx/enter.S */
 	u32 attention; /* [atomic] 1: its main loop must look again before it enters or sleeps */
 	u32 online; /* [atomic] 1: up, in the main loop */
 	struct stack stacks[STACK_COUNT]; /* [const] */

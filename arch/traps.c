@@ -9,6 +9,7 @@
 #include "arch/layout.h"
 #include "arch/panic.h"
 #include "arch/percpu.h"
+#include "lib/atomic.h"
 #include "lib/log.h"
 
 #define STUB_SIZE 16u
@@ -18,6 +19,8 @@ extern const u8 trap_stubs[];
 
 struct idt_gate idt[256] __aligned(16) __ro_after_init;
 static void (*irq_handlers[256])(void) __ro_after_init;
+static u64 nmi_abort_begin __ro_after_init, nmi_abort_end __ro_after_init,
+	nmi_abort __ro_after_init;
 
 static const char *const exception_names[] = {
 	"#DE divide error",
@@ -87,6 +90,22 @@ static void trap_interrupt(const struct trap_frame *frame)
 		apic_eoi();
 }
 
+void nmi_set_abort(const u8 *begin, const u8 *end, const u8 *abort)
+{
+	nmi_abort_begin = (u64)begin;
+	nmi_abort_end = (u64)end;
+	nmi_abort = (u64)abort;
+}
+
+static void trap_nmi(struct trap_frame *frame)
+{
+	this_cpu()->nmis++;
+	atomic_store(&this_cpu()->nmi_seen, 1u);
+	if (frame->rip >= nmi_abort_begin && frame->rip < nmi_abort_end)
+		frame->rip = nmi_abort;
+	panic_check_stop();
+}
+
 void trap_dispatch(struct trap_frame *frame)
 {
 	const char *name = "unknown exception";
@@ -96,8 +115,7 @@ void trap_dispatch(struct trap_frame *frame)
 		return;
 	}
 	if (frame->vector == VECTOR_NMI) {
-		this_cpu()->nmis++;
-		panic_check_stop();
+		trap_nmi(frame);
 		return;
 	}
 	if (frame->vector < ARRAY_SIZE(exception_names))

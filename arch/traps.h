@@ -40,5 +40,11 @@ void traps_init(void);
 /* Call fn, in the interrupt window, when vector arrives. The local APIC is told by the caller. */
 void irq_register(u8 vector, void (*fn)(void));
 
+/*
+ * An NMI that finds the CPU at [begin, end) goes on at abort instead: where what it asks for has been
+ * looked at, and the CPU would be deaf to it from then on. Once, before CPUs run guests.
+ */
+void nmi_set_abort(const u8 *begin, const u8 *end, const u8 *abort);
+
 /* Called by the entry stubs. */
 void trap_dispatch(struct trap_frame *frame);

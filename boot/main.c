@@ -30,6 +30,7 @@
 #include "vm/config.h"
 #include "vm/sched.h"
 #include "vm/vm.h"
+#include "vmx/backend.h"
 
 #define VGA_TEXT 0xb8000ull
 #define PANIC_EXIT_CODE 0x7e
@@ -93,17 +94,18 @@ static void start_console(u32 magic, u32 info_addr)
 /* Choose how guests are run, and say why. */
 static const struct backend *choose_backend(void)
 {
-	const char *reason = svm_backend.probe();
+	const struct backend *chosen = cpu_features.vmx ? &vmx_backend : &svm_backend;
+	const char *reason = chosen->probe();
 
-	if (reason && cpu_features.vmx)
-		reason = "this CPU has Intel VMX, for which this version has no back end yet";
+	if (!cpu_features.vmx && !cpu_features.svm)
+		reason = "the CPU has neither SVM (AMD-V) nor VMX (Intel VT-x), or they are hidden";
 	if (reason)
 		refuse(reason);
 	if (!options.tdp)
 		refuse("tdp=off asks for shadow paging, which this version does not have");
-	log_info("virtualization: %s with nested paging (%s): the CPU has both", svm_backend.name,
-		 svm_backend.tdp_name);
-	return &svm_backend;
+	log_info("virtualization: %s with nested paging (%s): the CPU has both", chosen->name,
+		 chosen->tdp_name);
+	return chosen;
 }
 
 static void describe_vcpu(const void *vcpu, char *buf, size_t size)

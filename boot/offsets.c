@@ -3,6 +3,7 @@
  * Structure offsets for assembly: compiled to assembly text only, from which the build
  * makes build/offsets.h.
  */
+#include "arch/percpu.h"
 #include "lib/types.h"
 #include "vm/regs.h"
 
@@ -13,6 +14,8 @@
 void offsets(void);
 void offsets(void)
 {
+	DEFINE(PERCPU_NMI_SEEN, offsetof(struct percpu, nmi_seen));
+	DEFINE_GPR(RAX);
 	DEFINE_GPR(RCX);
 	DEFINE_GPR(RDX);
 	DEFINE_GPR(RBX);

@@ -59,14 +59,8 @@ static void msrpm_open(u8 *map, u32 msr, u32 rights)
 
 static int svm_permission_maps(void)
 {
-	/*
-	 * VMLOAD and VMSAVE switch all of these. Written often: the bases; the others are set up
-	 * once, and their writes exit so that what is written is checked in one place.
-	 */
-	static const u32 read_write[] = { MSR_FS_BASE, MSR_GS_BASE, MSR_KERNEL_GS_BASE };
-	static const u32 read_only[] = { MSR_STAR,        MSR_LSTAR,       MSR_CSTAR,
-					 MSR_SFMASK,      MSR_SYSENTER_CS, MSR_SYSENTER_ESP,
-					 MSR_SYSENTER_EIP };
+	/* VMLOAD and VMSAVE switch all of these. */
+	static const u32 read_write[] = GUEST_MSRS_READ_WRITE, read_only[] = GUEST_MSRS_READ_ONLY;
 	int err = frame_alloc_run(&svm_owner, IOPM_PAGES, &svm_iopm);
 
 	if (!err)
@@ -122,6 +116,24 @@ static void svm_cpu_disable(void)
 {
 	wrmsr(MSR_VM_HSAVE_PA, 0);
 	wrmsr(MSR_EFER, rdmsr(MSR_EFER) & ~EFER_SVME);
+}
+
+static unsigned int svm_tdp_max_level(void)
+{
+	return cpu_features.page1g ? LEVEL_1G : LEVEL_2M;
+}
+
+/* VMRUN names its control block: nothing is loaded, and a walk reads PAE's top level itself. */
+static void svm_load(struct vcpu *vcpu __unused)
+{
+}
+
+static void svm_put(struct vcpu *vcpu __unused)
+{
+}
+
+static void svm_set_pdptes(struct vcpu *vcpu __unused, const u64 *pdptes __unused)
+{
 }
 
 const struct backend svm_backend = { .name = "SVM",

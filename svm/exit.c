@@ -21,7 +21,7 @@ static const struct {
 } exit_kinds[] = {
 	/* CR registers are intercepted by number; the instruction tells which and how. */
 	[SVM_EXIT_CR0_READ... SVM_EXIT_CR15_WRITE] = { .kind = EXIT_CR_ACCESS },
-	[SVM_EXIT_DR0_WRITE... SVM_EXIT_DR15_WRITE] = { .kind = EXIT_DR_WRITE },
+	[SVM_EXIT_DR0_WRITE... SVM_EXIT_DR15_WRITE] = { .kind = EXIT_DR_ACCESS },
 	[SVM_EXIT_EXCEPTION_0... SVM_EXIT_EXCEPTION_31] = { .kind = EXIT_EXCEPTION, .more = true },
 	KIND_MORE(INTR, EXIT_HOST),
 	KIND_MORE(NMI, EXIT_HOST),

@@ -14,6 +14,20 @@
 struct spte_format;
 struct vcpu;
 
+/*
+ * MSRs that back ends switch and leave to the guest. Written often: the bases; the others are set
+ * up once, and their writes exit so that what is written is checked in one place.
+ */
+#define GUEST_MSRS_READ_WRITE                                 \
+	{                                                     \
+		MSR_FS_BASE, MSR_GS_BASE, MSR_KERNEL_GS_BASE, \
+	}
+#define GUEST_MSRS_READ_ONLY                                                                   \
+	{                                                                                      \
+		MSR_STAR, MSR_LSTAR, MSR_CSTAR, MSR_SFMASK, MSR_SYSENTER_CS, MSR_SYSENTER_ESP, \
+			MSR_SYSENTER_EIP,                                                      \
+	}
+
 enum vreg {
 	VREG_CR0,
 	VREG_CR2,
@@ -51,6 +65,8 @@ struct fetch_state {
 	BACKEND_OP(const char *, probe, (void))                                                        \
 	/* Once, before any cpu_enable: tables all CPUs share. 0 or E_NOMEM. */                        \
 	BACKEND_OP(int, setup, (void))                                                                 \
+	/* LEVEL_2M or LEVEL_1G: the largest leaf that second-level tables may have. */                \
+	BACKEND_OP(unsigned int, tdp_max_level, (void))                                                \
 	/* Turn virtualization on or off on this CPU. 0 or E_NOMEM. */                                 \
 	BACKEND_OP(int, cpu_enable, (void))                                                            \
 	BACKEND_OP(void, cpu_disable, (void))                                                          \
@@ -59,6 +75,9 @@ struct fetch_state {
 	BACKEND_OP(void, vcpu_destroy, (struct vcpu * vcpu))                                           \
 	/* All state as after a power-on reset. */                                                     \
 	BACKEND_OP(void, vcpu_reset, (struct vcpu * vcpu))                                             \
+	/* It comes onto this CPU, and leaves it; in between its state can be read and written. */     \
+	BACKEND_OP(void, load, (struct vcpu * vcpu))                                                   \
+	BACKEND_OP(void, put, (struct vcpu * vcpu))                                                    \
 	/* The second-level root that the vCPU uses from now on. */                                    \
 	BACKEND_OP(void, set_root, (struct vcpu * vcpu, hpa_t root))                                   \
 	/* Forget all translations of this vCPU before it runs again. */                               \
@@ -85,6 +104,8 @@ struct fetch_state {
 	BACKEND_OP(void, set_table, (struct vcpu * vcpu, enum table_reg reg, u64 base, u16 limit))     \
 	BACKEND_OP(u16, table_limit, (const struct vcpu *vcpu, enum table_reg reg))                    \
 	BACKEND_OP(void, get_fetch_state, (const struct vcpu *vcpu, struct fetch_state *out))          \
+	/* The four entries that CR3 of PAE paging points to, where pdptes_loaded. */                  \
+	BACKEND_OP(void, set_pdptes, (struct vcpu * vcpu, const u64 *pdptes))                          \
 	/* Guest TSC = host TSC + offset. */                                                           \
 	BACKEND_OP(void, set_tsc_offset, (struct vcpu * vcpu, u64 offset))                             \
 	/* The last exit in the manual's words, for reports. */                                        \
@@ -94,6 +115,7 @@ struct backend {
 	const char *name; /* "SVM" */
 	const char *tdp_name; /* "NPT" */
 	const struct spte_format *tdp_format;
+	bool pdptes_loaded; /* the CPU loads PAE's top-level entries, and does not read them at each walk */
 #define BACKEND_OP(result, op, args) result(*op) args;
 	BACKEND_OPS(BACKEND_OP)
 #undef BACKEND_OP

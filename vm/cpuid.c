@@ -16,8 +16,6 @@
 #define CLFLUSH_LINE 0x0000ff00u
 #define LINEAR_BITS 48u
 #define XSAVE_LEGACY_SIZE 576u /* x87 and SSE areas, and the XSAVE header */
-#define XCR0_X87_SSE 3ull
-#define XCR0_AVX 4ull
 
 #define B(n) (1u << (n))
 
@@ -94,7 +92,7 @@ static void xsave_leaf(struct cpuid_table *table)
 {
 	struct cpuid avx;
 
-	table->xcr0_allowed = cpu_features.xsave_mask & (XCR0_X87_SSE | XCR0_AVX);
+	table->xcr0_allowed = cpu_features.xsave_mask & ((XCR0_X87 | XCR0_SSE) | XCR0_AVX);
 	if (!(table->basic[1].ecx & LEAF1_ECX_XSAVE))
 		return;
 	avx = cpuid(0xd, 2);

@@ -4,6 +4,8 @@
  * CPU would for the features this guest has, and CR8, which is the local APIC's task priority.
  */
 #include "arch/cpu.h"
+#include "arch/features.h"
+#include "lib/string.h"
 #include "vm/vcpu.h"
 
 #define OP_MOV_FROM_CR 0x20
@@ -12,6 +14,8 @@
 #define OP_GROUP7 0x01
 #define GROUP7_LMSW 6
 #define LMSW_BITS 0xfull
+#define PDPTE_P BIT(0)
+#define PDPTE_RESERVED (BITS(2, 1) | BITS(8, 5))
 #define CR0_KNOWN                                                                                  \
 	(CR0_PE | CR0_MP | CR0_EM | CR0_TS | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_NW | CR0_CD | \
 	 CR0_PG)
@@ -37,6 +41,28 @@ static bool paging_change(struct vcpu *vcpu, u64 value)
 	return true;
 }
 
+/*
+ * PAE paging: where the CPU holds the four top entries in registers, it loads them itself at a MOV to CR3, and
+ * an emulated write of CR0 or CR4 has to. False: #GP, a reserved bit is set.
+ */
+static bool load_pdptes(struct vcpu *vcpu, u64 cr0, u64 cr4)
+{
+	u64 reserved = PDPTE_RESERVED | ~BITS(cpu_features.phys_bits - 1, 0);
+	u64 cr3 = backend->get_reg(vcpu, VREG_CR3), pdptes[4];
+
+	if (!backend->pdptes_loaded || !(cr0 & CR0_PG) || !(cr4 & CR4_PAE) ||
+	    backend->get_reg(vcpu, VREG_EFER) & EFER_LMA)
+		return true;
+	if (guest_mem_read(&vcpu->vm->mem, GPA((u32)cr3 & ~31u), pdptes, sizeof(pdptes)))
+		memset(pdptes, 0, sizeof(pdptes));
+	for (u32 i = 0; i < ARRAY_SIZE(pdptes); i++) {
+		if (pdptes[i] & PDPTE_P && pdptes[i] & reserved)
+			return false;
+	}
+	backend->set_pdptes(vcpu, pdptes);
+	return true;
+}
+
 static bool set_cr0(struct vcpu *vcpu, u64 value)
 {
 	u64 old = backend->get_reg(vcpu, VREG_CR0);
@@ -50,6 +76,9 @@ static bool set_cr0(struct vcpu *vcpu, u64 value)
 	if (value & CR0_NW && !(value & CR0_CD))
 		return false;
 	if ((value ^ old) & CR0_PG && !paging_change(vcpu, value))
+		return false;
+	if ((value ^ old) & (CR0_PG | CR0_CD | CR0_NW) &&
+	    !load_pdptes(vcpu, value, backend->get_reg(vcpu, VREG_CR4)))
 		return false;
 	backend->set_reg(vcpu, VREG_CR0, value);
 	fetch_memo_forget(&vcpu->memo);
@@ -65,6 +94,9 @@ static bool set_cr4(struct vcpu *vcpu, u64 value)
 	if (value & ~vcpu->vm->cpuid.cr4_allowed)
 		return false;
 	if (old & CR4_PAE && !(value & CR4_PAE) && backend->get_reg(vcpu, VREG_EFER) & EFER_LMA)
+		return false;
+	if ((value ^ old) & (CR4_PAE | CR4_PGE | CR4_PSE | CR4_SMEP) &&
+	    !load_pdptes(vcpu, backend->get_reg(vcpu, VREG_CR0), value))
 		return false;
 	backend->set_reg(vcpu, VREG_CR4, value);
 	fetch_memo_forget(&vcpu->memo);
@@ -158,4 +190,17 @@ void exit_cr_access(struct vcpu *vcpu, const struct vm_exit *exit)
 		vcpu_skip_by(vcpu, &state, insn.len);
 	else if (vcpu->pending.kind == EVENT_NONE)
 		vcpu_exception_error(vcpu, VECTOR_GUEST_GP, 0);
+}
+
+/* Where the CPU leaves it to us: it is checked like the CPU would for the features this guest has. */
+void exit_xsetbv(struct vcpu *vcpu, const struct vm_exit *exit)
+{
+	u64 value = (u32)vcpu->regs.gpr[GPR_RAX] | vcpu->regs.gpr[GPR_RDX] << 32;
+	bool avx_alone = value & XCR0_AVX && !(value & XCR0_SSE);
+
+	if ((u32)vcpu->regs.gpr[GPR_RCX] || !(value & XCR0_X87) || avx_alone ||
+	    value & ~vcpu->vm->cpuid.xcr0_allowed)
+		vcpu_exception_error(vcpu, VECTOR_GUEST_GP, 0);
+	else if (vcpu_skip(vcpu, exit))
+		xsetbv(0, value);
 }

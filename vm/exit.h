@@ -17,7 +17,8 @@ enum exit_kind {
 	EXIT_IO,
 	EXIT_TDP_FAULT, /* second-level page fault */
 	EXIT_HLT,
-	EXIT_DR_WRITE, /* MOV to a debug register but DR6 */
+	EXIT_DR_ACCESS, /* MOV to or from a debug register */
+	EXIT_XSETBV,
 	EXIT_CR_ACCESS, /* MOV to or from a control register, CLTS, LMSW */
 	EXIT_INTR_WINDOW, /* the guest can take an interrupt now */
 	EXIT_NMI_WINDOW, /* the guest can take an NMI now */

@@ -10,8 +10,13 @@
 #include "lib/addr.h"
 #include "vm/vcpu.h"
 
+#define MSR_PLATFORM_ID 0x17u
 #define MSR_PATCH_LEVEL 0x8bu
 #define MSR_MCG_CAP 0x179u
+#define MSR_MISC_ENABLE 0x1a0u
+#define MISC_ENABLE_FAST_STRINGS BIT(0)
+#define MISC_ENABLE_NO_BTS BIT(11)
+#define MISC_ENABLE_NO_PEBS BIT(12)
 #define MSR_HWCR 0xc0010015u
 #define MSR_SYSCFG 0xc0010010u
 #define MSR_INT_PENDING 0xc0010055u
@@ -134,6 +139,17 @@ static bool write_ignored(struct vcpu *vcpu __unused, const struct msr_rule *rul
 	return true;
 }
 
+static bool read_intel(struct vcpu *vcpu, const struct msr_rule *rule, u64 *value)
+{
+	return cpu_features.vmx && read_constant(vcpu, rule, value);
+}
+
+static bool write_intel(struct vcpu *vcpu __unused, const struct msr_rule *rule __unused,
+			u64 value __unused)
+{
+	return cpu_features.vmx;
+}
+
 #define REG(number, vreg, writer)                                               \
 	{                                                                       \
 		.msr = (number), .read = read_reg, .write = writer, .reg = vreg \
@@ -142,6 +158,10 @@ static bool write_ignored(struct vcpu *vcpu __unused, const struct msr_rule *rul
 #define QUIET(number, value)                                                                     \
 	{                                                                                        \
 		.msr = (number), .read = read_constant, .write = write_ignored, .reset = (value) \
+	}
+#define QUIET_INTEL(number, value)                                                          \
+	{                                                                                   \
+		.msr = (number), .read = read_intel, .write = write_intel, .reset = (value) \
 	}
 
 static const struct msr_rule rules[] = {
@@ -162,6 +182,9 @@ static const struct msr_rule rules[] = {
 	{ .msr = MSR_TSC_AUX, .read = read_tsc_aux, .write = write_tsc_aux },
 	QUIET(MSR_PATCH_LEVEL, 0),
 	QUIET(MSR_MCG_CAP, 0), /* no machine check banks */
+	QUIET_INTEL(MSR_PLATFORM_ID, 0),
+	QUIET_INTEL(MSR_MISC_ENABLE,
+		    MISC_ENABLE_FAST_STRINGS | MISC_ENABLE_NO_BTS | MISC_ENABLE_NO_PEBS),
 	QUIET(MSR_HWCR, 0),
 	QUIET(MSR_SYSCFG, 0),
 	QUIET(MSR_INT_PENDING, 0),

@@ -68,7 +68,7 @@ static void report_bytes(const struct vm *vm)
 
 void vm_kill(struct vm *vm, const struct vm_exit *exit, const char *fmt, ...)
 {
-	char reason[160], text[100];
+	char reason[160], text[240];
 	va_list args;
 
 	va_start(args, fmt);

@@ -14,6 +14,7 @@ void vcpu_load(struct vcpu *vcpu)
 		vcpu->last_cpu = this_cpu()->index;
 		backend->flush(vcpu);
 	}
+	backend->load(vcpu);
 	fpu_restore(vcpu->fpu);
 	if (cpu_features.xsave)
 		xsetbv(0, vcpu->xcr0);
@@ -34,4 +35,5 @@ void vcpu_put(struct vcpu *vcpu)
 	if (cpu_features.xsave)
 		vcpu->xcr0 = xgetbv(0);
 	fpu_save(vcpu->fpu);
+	backend->put(vcpu);
 }

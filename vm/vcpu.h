@@ -71,7 +71,8 @@ void exit_wrmsr(struct vcpu *vcpu, const struct vm_exit *exit);
 void exit_io(struct vcpu *vcpu, const struct vm_exit *exit);
 void exit_tdp_fault(struct vcpu *vcpu, const struct vm_exit *exit);
 void exit_cr_access(struct vcpu *vcpu, const struct vm_exit *exit);
-void exit_dr_write(struct vcpu *vcpu, const struct vm_exit *exit);
+void exit_dr_access(struct vcpu *vcpu, const struct vm_exit *exit);
+void exit_xsetbv(struct vcpu *vcpu, const struct vm_exit *exit);
 
 #define VECTOR_GUEST_DE 0
 #define VECTOR_GUEST_DB 1

@@ -129,8 +129,10 @@ int vm_load(struct vm *vm)
 	err = load_kernel(vm, &start);
 	if (err)
 		return err;
+	backend->load(&vm->vcpu);
 	vcpu_reset(&vm->vcpu);
 	start_state(&vm->vcpu, &start);
+	backend->put(&vm->vcpu);
 	atomic_store(&vm->state, (u32)VM_RUNNING);
 	return 0;
 }
@@ -178,8 +180,7 @@ static int vm_build(struct vm *vm, u32 cpu)
 	err = add_memory(vm) ? no_memory(vm, "its mem=") : 0;
 	if (err)
 		goto no_mem;
-	err = tdp_create(&vm->tdp, backend->tdp_format, cpu_features.page1g ? LEVEL_1G : LEVEL_2M,
-			 &vm->mem);
+	err = tdp_create(&vm->tdp, backend->tdp_format, backend->tdp_max_level(), &vm->mem);
 	if (err) {
 		no_memory(vm, "its page tables");
 		goto no_mem;

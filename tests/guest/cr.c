@@ -16,6 +16,8 @@ u32 mode_trip_pae(u32 cr3, u32 addr); /* *addr with PAE paging from cr3, long mo
 u32 mode_trip_32(u32 cr3, u32 addr); /* *addr with 32-bit paging and 4 MiB pages */
 u32 mode_trip_cr0_flags(void); /* CR0 in compatibility mode after clearing only PG */
 
+#define EXT1_ALT_MOV_CR8 BIT(4)
+
 static void test_cr0_bits(void)
 {
 	u64 cr0 = read_cr0();
@@ -202,10 +204,23 @@ static void test_cr3(void)
 	write_cr3(cr3);
 }
 
-static void test_cr8(void)
+/* AMD's way to CR8 without a REX prefix. */
+static void test_lock_mov(void)
 {
 	u64 cr8;
 
+	if (!(cpuid(0x80000001, 0).c & EXT1_ALT_MOV_CR8)) {
+		tap_eq(TRY_INSN(".byte 0xf0, 0x0f, 0x20, 0xc0"), VEC_UD, "LOCK MOV from CR0: #UD");
+		return;
+	}
+	asm volatile(".byte 0xf0, 0x0f, 0x22, 0xc0" : : "a"(3ul)); /* LOCK MOV CR0, RAX */
+	tap_eq(lapic_read(LAPIC_TPR), 0x30, "LOCK MOV to CR0 writes CR8");
+	asm volatile(".byte 0xf0, 0x0f, 0x20, 0xc0" : "=a"(cr8)); /* LOCK MOV RAX, CR0 */
+	tap_eq(cr8, 3, "LOCK MOV from CR0 reads CR8");
+}
+
+static void test_cr8(void)
+{
 	write_cr8(5);
 	tap_eq(read_cr8(), 5, "CR8 holds 5");
 	tap_eq(lapic_read(LAPIC_TPR), 0x50, "the TPR shows it");
@@ -214,10 +229,7 @@ static void test_cr8(void)
 	tap_eq(lapic_read(LAPIC_TPR), 0xa7, "the TPR keeps its subclass");
 	write_cr8(0xf);
 	tap_eq(lapic_read(LAPIC_TPR) & 0xf0, 0xf0, "CR8=15 blocks every class");
-	asm volatile(".byte 0xf0, 0x0f, 0x22, 0xc0" : : "a"(3ul)); /* LOCK MOV CR0, RAX */
-	tap_eq(lapic_read(LAPIC_TPR), 0x30, "LOCK MOV to CR0 writes CR8");
-	asm volatile(".byte 0xf0, 0x0f, 0x20, 0xc0" : "=a"(cr8)); /* LOCK MOV RAX, CR0 */
-	tap_eq(cr8, 3, "LOCK MOV from CR0 reads CR8");
+	test_lock_mov();
 	write_cr8(0);
 	tap_eq(lapic_read(LAPIC_TPR), 0, "CR8=0 clears the TPR");
 	if (on_sill())

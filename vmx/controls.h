@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The control words: which bits Sill needs and which it uses where they are, against what the
+ * capability MSRs allow.
+ */
+#pragma once
+
+#include "lib/types.h"
+
+enum vmx_word { WORD_PIN, WORD_PROC, WORD_PROC2, WORD_EXIT, WORD_ENTRY, WORD_COUNT };
+
+/* CONTROL(word, name, bit, need) */
+#define VMX_CONTROLS(CONTROL)                       \
+	CONTROL(PIN, INTR_EXITING, 0, ON)           \
+	CONTROL(PIN, NMI_EXITING, 3, ON)            \
+	CONTROL(PIN, VIRTUAL_NMIS, 5, IF_THERE)     \
+	CONTROL(PIN, PREEMPTION_TIMER, 6, IF_THERE) \
+	CONTROL(PROC, INTR_WINDOW, 2, AT_TIMES)     \
+	CONTROL(PROC, TSC_OFFSETTING, 3, ON)        \
+	CONTROL(PROC, HLT_EXITING, 7, ON)           \
+	CONTROL(PROC, INVLPG_EXITING, 9, OFF)       \
+	CONTROL(PROC, MWAIT_EXITING, 10, ON)        \
+	CONTROL(PROC, RDPMC_EXITING, 11, ON)        \
+	CONTROL(PROC, RDTSC_EXITING, 12, OFF)       \
+	CONTROL(PROC, CR3_LOAD_EXITING, 15, OFF)    \
+	CONTROL(PROC, CR3_STORE_EXITING, 16, OFF)   \
+	CONTROL(PROC, CR8_LOAD_EXITING, 19, ON)     \
+	CONTROL(PROC, CR8_STORE_EXITING, 20, ON)    \
+	CONTROL(PROC, MOV_DR_EXITING, 23, ON)       \
+	CONTROL(PROC, ALL_IO_EXITING, 24, ON)       \
+	CONTROL(PROC, MSR_BITMAPS, 28, ON)          \
+	CONTROL(PROC, MONITOR_EXITING, 29, ON)      \
+	CONTROL(PROC, SECONDARY_CONTROLS, 31, ON)   \
+	CONTROL(PROC2, EPT, 1, ON)                  \
+	CONTROL(PROC2, RDTSCP, 3, IF_THERE)         \
+	CONTROL(PROC2, VPID, 5, IF_THERE)           \
+	CONTROL(PROC2, WBINVD_EXITING, 6, IF_THERE) \
+	CONTROL(PROC2, UNRESTRICTED_GUEST, 7, ON)   \
+	CONTROL(EXIT, SAVE_DEBUG, 2, ON)            \
+	CONTROL(EXIT, HOST_64_BIT, 9, ON)           \
+	CONTROL(EXIT, SAVE_PAT, 18, ON)             \
+	CONTROL(EXIT, LOAD_PAT, 19, ON)             \
+	CONTROL(EXIT, SAVE_EFER, 20, ON)            \
+	CONTROL(EXIT, LOAD_EFER, 21, ON)            \
+	CONTROL(EXIT, SAVE_TIMER, 22, IF_THERE)     \
+	CONTROL(ENTRY, LOAD_DEBUG, 2, ON)           \
+	CONTROL(ENTRY, GUEST_64_BIT, 9, AT_TIMES)   \
+	CONTROL(ENTRY, LOAD_PAT, 14, ON)            \
+	CONTROL(ENTRY, LOAD_EFER, 15, ON)
+
+enum {
+#define CONTROL(word, name, bit, need) word##_##name = 1u << (bit),
+	VMX_CONTROLS(CONTROL)
+#undef CONTROL
+};
+
+struct vmx_controls {
+	u32 words[WORD_COUNT]; /* by enum vmx_word */
+};
+
+/*
+ * Choose the control words for the calling CPU. False: it cannot give what is needed, and text
+ * (size bytes) names what is missing.
+ */
+bool vmx_controls_choose(struct vmx_controls *out, char *text, size_t size);

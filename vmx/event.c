@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Events into and out of a guest: the VM-entry event, IDT-vectoring, and the windows that say when
+ * one could be delivered.
+ */
+#include "vmx/vmx.h"
+
+void vmx_inject(struct vcpu *vcpu, const struct vm_event *event)
+{
+	static const u8 types[] = {
+		[EVENT_INTR] = EVENT_TYPE_INTR,
+		[EVENT_NMI] = EVENT_TYPE_NMI,
+		[EVENT_EXCEPTION] = EVENT_TYPE_EXCEPTION,
+		[EVENT_SOFT_INTR] = EVENT_TYPE_SOFT,
+	};
+	u32 info = (u32)EVENT_VALID | event->vector | (u32)types[event->kind] << EVENT_TYPE_SHIFT;
+
+	if (event->has_error) {
+		info |= (u32)EVENT_ERROR_VALID;
+		vmcs_write32(VMCS_ENTRY_EVENT_ERROR, event->error);
+	}
+	vmcs_write32(VMCS_ENTRY_EVENT, info);
+	vmx_of(vcpu)->injected = true;
+}
+
+bool vmx_can_inject(struct vcpu *vcpu, enum event_kind kind)
+{
+	/* One that was injected for an entry that then did not take place is still to go. */
+	if (vmx_of(vcpu)->injected || vcpu->in_shadow)
+		return false;
+	if (kind == EVENT_NMI)
+		return !(vmcs_read32(VMCS_GUEST_INTERRUPTIBILITY) & BLOCKED_BY_NMI);
+	return vcpu->regs.rflags & RFLAGS_IF;
+}
+
+void vmx_want_window(struct vcpu *vcpu, enum event_kind kind, bool want)
+{
+	struct vmx_vcpu *vmx = vmx_of(vcpu);
+	u32 controls;
+
+	/* Nothing sends NMIs to guests yet: there is no window to ask for. */
+	if (kind == EVENT_NMI || vmx->intr_window == want)
+		return;
+	vmx->intr_window = want;
+	controls = vmcs_read32(VMCS_PROC_CONTROLS) & ~(u32)PROC_INTR_WINDOW;
+	vmcs_write32(VMCS_PROC_CONTROLS, controls | (want ? PROC_INTR_WINDOW : 0));
+}
+
+void vmx_clear_shadow(struct vcpu *vcpu __unused)
+{
+	u32 blocked = vmcs_read32(VMCS_GUEST_INTERRUPTIBILITY);
+
+	vmcs_write32(VMCS_GUEST_INTERRUPTIBILITY,
+		     blocked & ~(u32)(BLOCKED_BY_STI | BLOCKED_BY_MOV_SS));
+}
+
+void vmx_interrupted_event(u32 info, struct vm_event *event)
+{
+	event->vector = (u8)info;
+	event->has_error = info & EVENT_ERROR_VALID;
+	event->error = event->has_error ? vmcs_read32(VMCS_IDT_VECTORING_ERROR) : 0;
+	switch (info >> EVENT_TYPE_SHIFT & EVENT_TYPE_MASK) {
+	case EVENT_TYPE_INTR:
+		event->kind = EVENT_INTR;
+		break;
+	case EVENT_TYPE_NMI:
+		event->kind = EVENT_NMI;
+		break;
+	case EVENT_TYPE_EXCEPTION:
+	case EVENT_TYPE_SOFT_EXCEPTION:
+		event->kind = EVENT_EXCEPTION;
+		break;
+	default:
+		event->kind = EVENT_SOFT_INTR;
+	}
+}

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * From the CPU's exit reason to struct vm_exit.
+ */
+#include "arch/cpu.h"
+#include "arch/traps.h"
+#include "lib/log.h"
+#include "lib/printf.h"
+#include "mm/spte.h"
+#include "vmx/vmx.h"
+
+#define DR6_CONDITIONS 0xe00full /* what an exit for #DB tells: hits, BD, BS, BT */
+
+#define KIND(name, exit_kind) [VMX_EXIT_##name] = { .kind = (exit_kind) }
+#define KIND_MORE(name, exit_kind) [VMX_EXIT_##name] = { .kind = (exit_kind), .more = true }
+
+/* more: decode_more() has something to add, if only that an event was being delivered. */
+static const struct {
+	u8 kind;
+	bool more;
+} exit_kinds[] = {
+	KIND_MORE(EXCEPTION_NMI, EXIT_EXCEPTION),
+	KIND_MORE(INTR, EXIT_HOST),
+	KIND_MORE(TRIPLE_FAULT, EXIT_SHUTDOWN),
+	KIND(INIT, EXIT_HOST),
+	KIND(SIPI, EXIT_HOST),
+	KIND_MORE(INTR_WINDOW, EXIT_INTR_WINDOW),
+	KIND_MORE(NMI_WINDOW, EXIT_NMI_WINDOW),
+	KIND(CPUID, EXIT_CPUID),
+	KIND(GETSEC, EXIT_UD),
+	KIND(HLT, EXIT_HLT),
+	KIND(INVD, EXIT_NOP),
+	KIND(RDPMC, EXIT_UD),
+	KIND(VMCALL, EXIT_UD),
+	KIND(VMCLEAR, EXIT_UD),
+	KIND(VMLAUNCH, EXIT_UD),
+	KIND(VMPTRLD, EXIT_UD),
+	KIND(VMPTRST, EXIT_UD),
+	KIND(VMREAD, EXIT_UD),
+	KIND(VMRESUME, EXIT_UD),
+	KIND(VMWRITE, EXIT_UD),
+	KIND(VMXOFF, EXIT_UD),
+	KIND(VMXON, EXIT_UD),
+	KIND(CR_ACCESS, EXIT_CR_ACCESS),
+	KIND(DR_ACCESS, EXIT_DR_ACCESS),
+	KIND(IO, EXIT_IO),
+	KIND(RDMSR, EXIT_RDMSR),
+	KIND(WRMSR, EXIT_WRMSR),
+	KIND(MWAIT, EXIT_UD),
+	KIND(MONITOR, EXIT_UD),
+	KIND_MORE(EPT_VIOLATION, EXIT_TDP_FAULT),
+	KIND(INVEPT, EXIT_UD),
+	KIND_MORE(PREEMPTION, EXIT_HOST),
+	KIND(INVVPID, EXIT_UD),
+	KIND(WBINVD, EXIT_NOP),
+	KIND(XSETBV, EXIT_XSETBV),
+	KIND(VMFUNC, EXIT_UD),
+};
+
+static void decode_io(struct vm_exit *exit)
+{
+	u64 qual = vmcs_read_natural(VMCS_EXIT_QUALIFICATION);
+
+	exit->io.port = QUAL_IO_PORT(qual);
+	exit->io.size = QUAL_IO_SIZE(qual);
+	exit->io.in = qual & QUAL_IO_IN;
+	exit->io.string = qual & QUAL_IO_STRING;
+	exit->io.rep = qual & QUAL_IO_REP;
+}
+
+static void decode_ept_violation(struct vm_exit *exit)
+{
+	u64 qual = vmcs_read_natural(VMCS_EXIT_QUALIFICATION);
+
+	exit->fault.gpa = GPA(vmcs_read64(VMCS_GUEST_PHYSICAL_ADDRESS));
+	exit->fault.table_walk = (qual & QUAL_EPT_LINEAR) && !(qual & QUAL_EPT_FINAL);
+	exit->fault.access = ACCESS_READ | (qual & QUAL_EPT_WRITE ? ACCESS_WRITE : 0) |
+			     (qual & QUAL_EPT_FETCH ? ACCESS_EXEC : 0);
+}
+
+static void decode_exception(struct vcpu *vcpu, struct vm_exit *exit)
+{
+	struct vmx_vcpu *vmx = vmx_of(vcpu);
+	u32 info = vmcs_read32(VMCS_EXIT_EVENT);
+
+	if ((info >> EVENT_TYPE_SHIFT & EVENT_TYPE_MASK) == EVENT_TYPE_NMI) {
+		exit->kind = EXIT_HOST;
+		return;
+	}
+	exit->exception.vector = (u8)info;
+	exit->exception.error = info & EVENT_ERROR_VALID ? vmcs_read32(VMCS_EXIT_EVENT_ERROR) : 0;
+	if (exit->exception.vector != VECTOR_DB)
+		return;
+	/* What delivery would have done: say in DR6 what hit, and give the handler the registers. */
+	vmx->dr6 |= vmcs_read_natural(VMCS_EXIT_QUALIFICATION) & DR6_CONDITIONS;
+	vmcs_write_natural(VMCS_GUEST_DR7, vmcs_read_natural(VMCS_GUEST_DR7) & ~(u64)DR7_GD);
+}
+
+/* What the CPU's reason alone does not say. */
+static __noinline void decode_more(struct vcpu *vcpu, u32 reason, struct vm_exit *exit)
+{
+	u32 vectoring = vmcs_read32(VMCS_IDT_VECTORING);
+
+	if (reason & VMX_EXIT_ENTRY_FAILED) {
+		exit->kind = EXIT_ENTRY_FAILED;
+		if ((u16)reason == VMX_EXIT_MACHINE_CHECK)
+			panic("machine check at the entry to vm %s", vcpu->vm->name);
+		return;
+	}
+	if (vectoring & EVENT_VALID)
+		vmx_interrupted_event(vectoring, &exit->interrupted);
+	if (exit->interrupted.kind == EVENT_NMI)
+		vmcs_write32(VMCS_GUEST_INTERRUPTIBILITY,
+			     vmcs_read32(VMCS_GUEST_INTERRUPTIBILITY) & ~(u32)BLOCKED_BY_NMI);
+	switch (reason) {
+	case VMX_EXIT_EPT_VIOLATION:
+		decode_ept_violation(exit);
+		break;
+	case VMX_EXIT_PREEMPTION:
+		vmcs_write32(VMCS_PREEMPTION_TIMER, vmx_slice);
+		break;
+	case VMX_EXIT_INTR_WINDOW:
+		vmx_want_window(vcpu, EVENT_INTR, false);
+		break;
+	case VMX_EXIT_EXCEPTION_NMI:
+		decode_exception(vcpu, exit);
+		break;
+	default:
+		break;
+	}
+}
+
+void vmx_decode_exit(struct vcpu *vcpu, struct vm_exit *exit)
+{
+	u32 reason = vmcs_read32(VMCS_EXIT_REASON);
+
+	vcpu->in_shadow = vmcs_read32(VMCS_GUEST_INTERRUPTIBILITY) &
+			  (BLOCKED_BY_STI | BLOCKED_BY_MOV_SS);
+	exit->cs_base = vmcs_read_natural(VMCS_GUEST_CS_BASE);
+	exit->cr3 = vmcs_read_natural(VMCS_GUEST_CR3);
+	/* For what is not an instruction it is nonsense, and nobody asks. */
+	exit->insn_len = (u8)vmcs_read32(VMCS_EXIT_INSN_LENGTH);
+	exit->interrupted.kind = EVENT_NONE;
+	if (likely(reason < ARRAY_SIZE(exit_kinds))) {
+		exit->kind = exit_kinds[reason].kind;
+		if (exit->kind == EXIT_IO)
+			decode_io(exit);
+		if (!exit_kinds[reason].more)
+			return;
+		exit->insn_len = 0;
+	} else {
+		exit->kind = EXIT_UNKNOWN;
+	}
+	decode_more(vcpu, reason, exit);
+}
+
+static const char *exit_name(u32 reason)
+{
+	switch (reason) {
+#define EXIT(name, number) \
+	case number:       \
+		return #name;
+		VMX_EXITS(EXIT)
+#undef EXIT
+	default:
+		return "?";
+	}
+}
+
+void vmx_describe_exit(const struct vcpu *vcpu __unused, char *buf, size_t size)
+{
+	u32 reason = vmcs_read32(VMCS_EXIT_REASON), error = vmcs_read32(VMCS_INSTRUCTION_ERROR);
+	char rule[120];
+
+	if (reason & VMX_EXIT_ENTRY_FAILED) {
+		str_printf(buf, size, "%s at entry (%x)  %s", exit_name((u16)reason), reason,
+			   vmx_check_guest(rule, sizeof(rule)) ?: "no rule found broken");
+		return;
+	}
+	str_printf(buf, size, "%s (%x)  qualification %llx  last error %u", exit_name(reason),
+		   reason, (unsigned long long)vmcs_read_natural(VMCS_EXIT_QUALIFICATION), error);
+}
