@@ -17,6 +17,7 @@
 #include "boot/machine.h"
 #include "boot/memory.h"
 #include "boot/options.h"
+#include "boot/selftest.h"
 #include "boot/smp.h"
 #include "dev/platform.h"
 #include "lib/log.h"
@@ -121,9 +122,15 @@ static void after_panic(void)
 		machine_debug_exit(PANIC_EXIT_CODE);
 }
 
+static void start_vms(void);
+
 /* The last VM has ended, or there was none. */
 static void on_idle(void)
 {
+	if (selftest_report()) {
+		start_vms();
+		return;
+	}
 	switch (options.on_idle) {
 	case ON_IDLE_SHELL:
 		log_info("no VM is running: the shell has the console (on-idle=shell)");
@@ -164,6 +171,7 @@ static void start_vms(void)
 {
 	u32 cpu = 0;
 
+	read_modules();
 	if (!info.module_count)
 		log_warn("no modules: there is nothing to run");
 	for (u32 i = 0; i < configs.count; i++) {
@@ -211,8 +219,8 @@ __noreturn static void boot_late(void)
 	irq_register(VECTOR_CONSOLE, mux_poll);
 	machine_route_console();
 	host_tables_seal();
-	read_modules();
-	start_vms();
+	if (!options.selftest || !selftest_start())
+		start_vms();
 	sched_run();
 }
 

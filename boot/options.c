@@ -121,6 +121,16 @@ static bool parse_cpus(struct options *options, struct span value)
 }
 
 /* As ^X, which is how one types it, or as a character code. */
+static bool parse_selftest(struct options *options, struct span value)
+{
+	u64 number;
+
+	if (span_parse_range(value, 0, 1, &number))
+		return false;
+	options->selftest = number;
+	return true;
+}
+
 static bool parse_escape(struct options *options, struct span value)
 {
 	u64 code;
@@ -143,9 +153,13 @@ static bool parse_escape(struct options *options, struct span value)
 }
 
 static const struct option option_table[] = {
-	{ .key = "console", .parse = parse_console }, { .key = "log", .parse = parse_log },
-	{ .key = "tdp", .parse = parse_tdp },         { .key = "on-idle", .parse = parse_on_idle },
-	{ .key = "cpus", .parse = parse_cpus },       { .key = "escape", .parse = parse_escape },
+	{ .key = "console", .parse = parse_console },
+	{ .key = "log", .parse = parse_log },
+	{ .key = "tdp", .parse = parse_tdp },
+	{ .key = "on-idle", .parse = parse_on_idle },
+	{ .key = "cpus", .parse = parse_cpus },
+	{ .key = "escape", .parse = parse_escape },
+	{ .key = "selftest", .parse = parse_selftest },
 };
 
 static void parse_word(struct options *options, const struct word *word)

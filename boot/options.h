@@ -3,7 +3,7 @@
  * The hypervisor's own command line:
  *
  *	console=com1|com2|0xPORT[,BAUD]|none    log=error|warn|info|debug    tdp=auto|off
- *	on-idle=shell|poweroff|reboot|debug-exit    cpus=N    escape=^X|0xNN
+ *	on-idle=shell|poweroff|reboot|debug-exit    cpus=N    escape=^X|0xNN    selftest=0|1
  */
 #pragma once
 
@@ -22,6 +22,7 @@ struct options {
 	bool tdp; /* use two-dimensional paging where the CPU has it */
 	enum on_idle on_idle;
 	u32 cpus; /* use at most so many; OPTIONS_ALL_CPUS is no limit */
+	bool selftest; /* run a guest on every CPU first */
 	u8 escape; /* the character that leads from a guest's console to the shell */
 };
 

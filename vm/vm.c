@@ -309,3 +309,8 @@ u8 vm_first_exit_code(void)
 {
 	return first_exit_code;
 }
+
+void vm_forget_exit_codes(void)
+{
+	first_exit_code = 0;
+}

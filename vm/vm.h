@@ -182,3 +182,4 @@ void vm_for_each(void (*fn)(struct vm *vm, void *ctx), void *ctx);
 u32 vm_count(void);
 /* The first non-zero code that a VM ended with, or 0. */
 u8 vm_first_exit_code(void);
+void vm_forget_exit_codes(void);

@@ -100,6 +100,17 @@ def test_idle_machine_uses_no_cpu_time(machine):
     assert cpu_ticks(m.process.pid) - before < 100
 
 
+@pytest.mark.parametrize("cpus", [1, 4])
+def test_selftest_runs_a_guest_on_every_cpu(machine, cpus):
+    m = machine(append="on-idle=debug-exit selftest=1", smp=cpus,
+                modules=[guest("exitcode", "mem=16M", "code=3")])
+    assert m.wait_exit() == 3 << 1 | 1
+    for cpu in range(cpus):
+        assert m.lines(f"vm selftest.{cpu}: 4 MiB, 1 vCPU on CPU {cpu}, ")
+        assert m.lines(f"vm selftest.{cpu}: ended with code 0, all its memory is back")
+    assert m.lines(f"selftest: {cpus} CPUs, each ran a guest to its end")
+
+
 def cpu_ticks(pid):
     with open(f"/proc/{pid}/stat") as stat:
         fields = stat.read().rsplit(")", 1)[1].split()

@@ -37,6 +37,7 @@ static void assert_defaults(void)
 	assert_int_equal(options.on_idle, ON_IDLE_SHELL);
 	assert_int_equal(options.cpus, OPTIONS_ALL_CPUS);
 	assert_int_equal(options.escape, 0x1d);
+	assert_false(options.selftest);
 }
 
 static void test_defaults(void **state)
@@ -54,7 +55,7 @@ static void test_defaults(void **state)
 static void test_all(void **state)
 {
 	(void)state;
-	parse("sill.elf console=com2 log=debug tdp=off on-idle=debug-exit cpus=3 escape=^a");
+	parse("sill.elf console=com2 log=debug tdp=off on-idle=debug-exit cpus=3 selftest=1 escape=^a");
 	assert_string_equal(host_log, "");
 	assert_int_equal(options.console_port, 0x2f8);
 	assert_int_equal(options.console_baud, 115200);
@@ -63,6 +64,7 @@ static void test_all(void **state)
 	assert_int_equal(options.on_idle, ON_IDLE_DEBUG_EXIT);
 	assert_int_equal(options.cpus, 3);
 	assert_int_equal(options.escape, 1);
+	assert_true(options.selftest);
 	parse("log=error on-idle=poweroff log=warn on-idle=reboot");
 	assert_string_equal(host_log, "");
 	assert_int_equal(options.log, LOG_WARN);
