@@ -124,6 +124,7 @@ static void print_vcpu(struct vm *vm, void *ctx __unused)
 		[EXIT_CR_ACCESS] = "cr",
 		[EXIT_DR_ACCESS] = "dr",
 		[EXIT_XSETBV] = "xsetbv",
+		[EXIT_TASK_SWITCH] = "task",
 		[EXIT_INTR_WINDOW] = "window",
 		[EXIT_NMI_WINDOW] = "nmi-window",
 		[EXIT_NOP] = "nop",

@@ -35,6 +35,7 @@ static const struct {
 	KIND(HLT, EXIT_HLT),
 	KIND(INVLPGA, EXIT_UD),
 	KIND_MORE(MSR, EXIT_RDMSR),
+	KIND_MORE(TASK_SWITCH, EXIT_TASK_SWITCH),
 	KIND(SHUTDOWN, EXIT_SHUTDOWN),
 	KIND(VMRUN, EXIT_UD),
 	KIND(VMMCALL, EXIT_UD),
@@ -72,6 +73,21 @@ static void decode_npf(const struct vmcb *vmcb, struct vm_exit *exit)
 			     (info & NPF_FETCH ? ACCESS_EXEC : 0);
 }
 
+static void decode_task_switch(const struct vmcb *vmcb, struct vm_exit *exit)
+{
+	u64 info = vmcb->exit_info2;
+
+	exit->task.selector = (u16)vmcb->exit_info1;
+	exit->task.has_error = info & TASK_INFO_HAS_ERROR;
+	exit->task.error = (u32)info;
+	if (info & TASK_INFO_IRET)
+		exit->task.by = TASK_IRET;
+	else if (info & TASK_INFO_JMP)
+		exit->task.by = TASK_JMP;
+	else
+		exit->task.by = vmcb->exit_int_info & EVENT_VALID ? TASK_GATE : TASK_CALL;
+}
+
 static void decode_exception(struct vmcb *vmcb, struct vm_exit *exit)
 {
 	/* Delivery of #DB clears it, so that the handler can use the debug registers. */
@@ -102,6 +118,9 @@ static __noinline void decode_more(struct vcpu *vcpu, struct vm_exit *exit)
 	case SVM_EXIT_MSR:
 		if (svm->vmcb->exit_info1)
 			exit->kind = EXIT_WRMSR;
+		break;
+	case SVM_EXIT_TASK_SWITCH:
+		decode_task_switch(svm->vmcb, exit);
 		break;
 	case SVM_EXIT_VINTR:
 		svm_want_window(vcpu, EVENT_INTR, false);

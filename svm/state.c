@@ -121,6 +121,13 @@ void svm_set_table(struct vcpu *vcpu, enum table_reg reg, u64 base, u16 limit)
 	*slot = (struct vmcb_segment){ .limit = limit, .base = base };
 }
 
+u64 svm_table_base(const struct vcpu *vcpu, enum table_reg reg)
+{
+	const struct vmcb *vmcb = vmcb_of(vcpu);
+
+	return reg == TABLE_GDTR ? vmcb->gdtr.base : vmcb->idtr.base;
+}
+
 u16 svm_table_limit(const struct vcpu *vcpu, enum table_reg reg)
 {
 	const struct vmcb *vmcb = vmcb_of(vcpu);

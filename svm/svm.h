@@ -52,6 +52,7 @@ void svm_set_reg(struct vcpu *vcpu, enum vreg reg, u64 value);
 void svm_get_seg(const struct vcpu *vcpu, enum insn_seg seg, struct segment *out);
 void svm_set_seg(struct vcpu *vcpu, enum insn_seg seg, const struct segment *in);
 void svm_set_table(struct vcpu *vcpu, enum table_reg reg, u64 base, u16 limit);
+u64 svm_table_base(const struct vcpu *vcpu, enum table_reg reg);
 u16 svm_table_limit(const struct vcpu *vcpu, enum table_reg reg);
 void svm_get_fetch_state(const struct vcpu *vcpu, struct fetch_state *out);
 void svm_set_tsc_offset(struct vcpu *vcpu, u64 offset);

@@ -149,6 +149,11 @@ _Static_assert(sizeof(struct vmcb) == 4096, "one page");
 #define IOIO_SIZE(info) ((u8)((info) >> 4 & 7)) /* one bit each for 8, 16, 32 */
 #define IOIO_PORT(info) ((u16)((info) >> 16))
 
+/* EXITINFO2 of a task switch */
+#define TASK_INFO_IRET BIT(36)
+#define TASK_INFO_JMP BIT(38)
+#define TASK_INFO_HAS_ERROR BIT(44)
+
 /* EXITINFO1 of a nested page fault */
 #define NPF_WRITE BIT(1)
 #define NPF_FETCH BIT(4)

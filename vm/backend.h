@@ -102,6 +102,7 @@ struct fetch_state {
 	BACKEND_OP(void, set_seg,                                                                      \
 		   (struct vcpu * vcpu, enum insn_seg seg, const struct segment *in))                  \
 	BACKEND_OP(void, set_table, (struct vcpu * vcpu, enum table_reg reg, u64 base, u16 limit))     \
+	BACKEND_OP(u64, table_base, (const struct vcpu *vcpu, enum table_reg reg))                     \
 	BACKEND_OP(u16, table_limit, (const struct vcpu *vcpu, enum table_reg reg))                    \
 	BACKEND_OP(void, get_fetch_state, (const struct vcpu *vcpu, struct fetch_state *out))          \
 	/* The four entries that CR3 of PAE paging points to, where pdptes_loaded. */                  \

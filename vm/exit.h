@@ -19,6 +19,7 @@ enum exit_kind {
 	EXIT_HLT,
 	EXIT_DR_ACCESS, /* MOV to or from a debug register */
 	EXIT_XSETBV,
+	EXIT_TASK_SWITCH,
 	EXIT_CR_ACCESS, /* MOV to or from a control register, CLTS, LMSW */
 	EXIT_INTR_WINDOW, /* the guest can take an interrupt now */
 	EXIT_NMI_WINDOW, /* the guest can take an NMI now */
@@ -39,6 +40,8 @@ struct vm_event {
 	bool has_error;
 	u32 error;
 };
+
+enum task_by { TASK_CALL, TASK_IRET, TASK_JMP, TASK_GATE };
 
 struct vm_exit {
 	enum exit_kind kind;
@@ -61,5 +64,11 @@ struct vm_exit {
 			u8 vector;
 			u32 error;
 		} exception;
+		struct {
+			u16 selector;
+			enum task_by by;
+			bool has_error;
+			u32 error;
+		} task;
 	};
 };

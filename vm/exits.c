@@ -97,6 +97,7 @@ static void (*const handlers[EXIT_KINDS])(struct vcpu *vcpu, const struct vm_exi
 	[EXIT_CR_ACCESS] = exit_cr_access,
 	[EXIT_DR_ACCESS] = exit_dr_access,
 	[EXIT_XSETBV] = exit_xsetbv,
+	[EXIT_TASK_SWITCH] = exit_task_switch,
 	[EXIT_INTR_WINDOW] = exit_window,
 	[EXIT_NMI_WINDOW] = exit_window,
 	[EXIT_NOP] = exit_nop,
@@ -106,18 +107,21 @@ static void (*const handlers[EXIT_KINDS])(struct vcpu *vcpu, const struct vm_exi
 	[EXIT_ENTRY_FAILED] = exit_entry_failed,
 };
 
+bool event_is_software(const struct vm_event *event)
+{
+	return event->kind == EVENT_SOFT_INTR ||
+	       (event->kind == EVENT_EXCEPTION &&
+		(event->vector == VECTOR_GUEST_BP || event->vector == VECTOR_GUEST_OF));
+}
+
 /*
  * An exit came while the CPU delivered an event: deliver it again. What an instruction raised
- * (INT n, INT3, INTO) comes again by itself, because RIP still stands on it.
+ * comes again by itself, because RIP still stands on it.
  */
 static void keep_interrupted(struct vcpu *vcpu, const struct vm_event *event)
 {
-	if (event->kind == EVENT_SOFT_INTR)
-		return;
-	if (event->kind == EVENT_EXCEPTION &&
-	    (event->vector == VECTOR_GUEST_BP || event->vector == VECTOR_GUEST_OF))
-		return;
-	vcpu_owe(vcpu, event);
+	if (!event_is_software(event))
+		vcpu_owe(vcpu, event);
 }
 
 /* Something was asked of the vCPU. False: leave the loop. */

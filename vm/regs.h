@@ -58,4 +58,5 @@ struct segment {
 #define RFLAGS_OF 0x800u
 #define RFLAGS_RF 0x10000u
 #define RFLAGS_VM 0x20000u
+#define RFLAGS_LOADABLE 0x3f7fd5u /* all that are defined */
 #define RFLAGS_AC 0x40000u

@@ -64,6 +64,9 @@ void vcpu_page_fault(struct vcpu *vcpu, u64 addr, u32 error);
 /* Decide what the next entry delivers and which windows are asked for. */
 void vcpu_update_events(struct vcpu *vcpu);
 
+/* Raised by an instruction (INT n, INT3, INTO), which does it again if it is run again. */
+bool event_is_software(const struct vm_event *event);
+
 /* The handlers of exits.c's table that live in files of their own. */
 void exit_cpuid(struct vcpu *vcpu, const struct vm_exit *exit);
 void exit_rdmsr(struct vcpu *vcpu, const struct vm_exit *exit);
@@ -72,6 +75,7 @@ void exit_io(struct vcpu *vcpu, const struct vm_exit *exit);
 void exit_tdp_fault(struct vcpu *vcpu, const struct vm_exit *exit);
 void exit_cr_access(struct vcpu *vcpu, const struct vm_exit *exit);
 void exit_dr_access(struct vcpu *vcpu, const struct vm_exit *exit);
+void exit_task_switch(struct vcpu *vcpu, const struct vm_exit *exit);
 void exit_xsetbv(struct vcpu *vcpu, const struct vm_exit *exit);
 
 #define VECTOR_GUEST_DE 0

@@ -26,6 +26,7 @@ static const struct {
 	KIND(SIPI, EXIT_HOST),
 	KIND_MORE(INTR_WINDOW, EXIT_INTR_WINDOW),
 	KIND_MORE(NMI_WINDOW, EXIT_NMI_WINDOW),
+	KIND_MORE(TASK_SWITCH, EXIT_TASK_SWITCH),
 	KIND(CPUID, EXIT_CPUID),
 	KIND(GETSEC, EXIT_UD),
 	KIND(HLT, EXIT_HLT),
@@ -96,6 +97,18 @@ static void decode_exception(struct vcpu *vcpu, struct vm_exit *exit)
 	vmcs_write_natural(VMCS_GUEST_DR7, vmcs_read_natural(VMCS_GUEST_DR7) & ~(u64)DR7_GD);
 }
 
+/* An event that led through a task gate is told as one that was interrupted. */
+static void decode_task_switch(u32 vectoring, struct vm_exit *exit)
+{
+	u64 qual = vmcs_read_natural(VMCS_EXIT_QUALIFICATION);
+
+	exit->task.selector = QUAL_TASK_SELECTOR(qual);
+	exit->task.by = QUAL_TASK_BY(qual);
+	exit->task.has_error = vectoring & EVENT_VALID && exit->interrupted.has_error;
+	exit->task.error = exit->interrupted.error;
+	exit->insn_len = (u8)vmcs_read32(VMCS_EXIT_INSN_LENGTH);
+}
+
 /* What the CPU's reason alone does not say. */
 static __noinline void decode_more(struct vcpu *vcpu, u32 reason, struct vm_exit *exit)
 {
@@ -115,6 +128,9 @@ static __noinline void decode_more(struct vcpu *vcpu, u32 reason, struct vm_exit
 	switch (reason) {
 	case VMX_EXIT_EPT_VIOLATION:
 		decode_ept_violation(exit);
+		break;
+	case VMX_EXIT_TASK_SWITCH:
+		decode_task_switch(vectoring, exit);
 		break;
 	case VMX_EXIT_PREEMPTION:
 		vmcs_write32(VMCS_PREEMPTION_TIMER, vmx_slice);

@@ -119,6 +119,11 @@ void vmx_set_table(struct vcpu *vcpu __unused, enum table_reg reg, u64 base, u16
 	vmcs_write32(gdtr ? VMCS_GUEST_GDTR_LIMIT : VMCS_GUEST_IDTR_LIMIT, limit);
 }
 
+u64 vmx_table_base(const struct vcpu *vcpu __unused, enum table_reg reg)
+{
+	return vmcs_read_natural(reg == TABLE_GDTR ? VMCS_GUEST_GDTR_BASE : VMCS_GUEST_IDTR_BASE);
+}
+
 u16 vmx_table_limit(const struct vcpu *vcpu __unused, enum table_reg reg)
 {
 	return (u16)vmcs_read32(reg == TABLE_GDTR ? VMCS_GUEST_GDTR_LIMIT : VMCS_GUEST_IDTR_LIMIT);

@@ -210,6 +210,10 @@ VMCS_ACCESSORS(_natural, u64, VMCS_NATURAL)
 #define QUAL_IO_REP BIT(5)
 #define QUAL_IO_PORT(q) ((u16)((q) >> 16))
 
+/* of task switches */
+#define QUAL_TASK_SELECTOR(q) ((u16)(q))
+#define QUAL_TASK_BY(q) ((enum task_by)((q) >> 30 & 3))
+
 /* and of EPT violations */
 #define QUAL_EPT_READ BIT(0)
 #define QUAL_EPT_WRITE BIT(1)

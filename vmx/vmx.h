@@ -76,6 +76,7 @@ void vmx_set_reg(struct vcpu *vcpu, enum vreg reg, u64 value);
 void vmx_get_seg(const struct vcpu *vcpu, enum insn_seg seg, struct segment *out);
 void vmx_set_seg(struct vcpu *vcpu, enum insn_seg seg, const struct segment *in);
 void vmx_set_table(struct vcpu *vcpu, enum table_reg reg, u64 base, u16 limit);
+u64 vmx_table_base(const struct vcpu *vcpu, enum table_reg reg);
 u16 vmx_table_limit(const struct vcpu *vcpu, enum table_reg reg);
 void vmx_get_fetch_state(const struct vcpu *vcpu, struct fetch_state *out);
 void vmx_set_tsc_offset(struct vcpu *vcpu, u64 offset);
