@@ -25,6 +25,8 @@
 #define APIC_TIMER_CURRENT 0x390u
 #define APIC_TIMER_DIVIDE 0x3e0u
 
+#define MIN_PERIOD_NS 10000ull /* or the timer would keep the CPU busy by itself */
+#define LVT_PERIODIC BIT(17)
 #define LVT_MASKED 0x10000u
 #define LVT_NMI 0x400u
 #define SVR_ENABLE 0x100u
@@ -133,9 +135,14 @@ void apic_timer_set_frequency(u64 hz)
 
 void apic_timer_arm(u64 ns)
 {
-	u64 ticks = (u64)(((unsigned __int128)ns * timer_scale) >> 32);
+	u64 ticks = (u64)(((unsigned __int128)MAX(ns, MIN_PERIOD_NS) * timer_scale) >> 32);
 
-	apic_write(APIC_LVT_TIMER, VECTOR_TIMER);
+	/*
+	 * Periodic, though it is armed anew before its second period: QEMU with a thread for each CPU can lose
+	 * an interrupt that comes while the CPU enters or leaves a guest, and a one-shot timer would be lost
+	 * for good.
+	 */
+	apic_write(APIC_LVT_TIMER, LVT_PERIODIC | VECTOR_TIMER);
 	ticks = MAX(ticks, 1ull);
 	apic_write(APIC_TIMER_INITIAL, (u32)MIN(ticks, 0xffffffffull));
 }

@@ -58,6 +58,12 @@ void features_init(void)
 		f->phys_bits = (u8)MIN(cpuid(0x80000008u, 0).eax & 0xff, 52u);
 
 	f->xsave_size = FXSAVE_SIZE;
+	/*
+	 * QEMU has models with XSAVE but nothing in leaf 0Dh.1, and then takes CR4.OSXSAVE for reserved: setting it
+	 * would stop the machine without a word. A CPU that has no hypervisor below it may be like that.
+	 */
+	if (f->hypervisor && f->max_leaf >= 0xd && !cpuid(0xd, 1).eax)
+		f->xsave = false;
 	if (f->xsave && f->max_leaf >= 0xd) {
 		struct cpuid r = cpuid(0xd, 0);
 

@@ -10,6 +10,7 @@
 /* FEATURE(name, leaf, subleaf, register, bit) */
 #define CPU_FEATURES(FEATURE)                      \
 	FEATURE(apic, 1, 0, edx, 9)                \
+	FEATURE(hypervisor, 1, 0, ecx, 31)         \
 	FEATURE(x2apic, 1, 0, ecx, 21)             \
 	FEATURE(xsave, 1, 0, ecx, 26)              \
 	FEATURE(pge, 1, 0, edx, 13)                \

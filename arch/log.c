@@ -45,6 +45,11 @@ void log_line(enum log_level level, const char *fmt, ...)
 	used += (size_t)str_vprintf(line + used, sizeof(line) - used, fmt, args);
 	va_end(args);
 	used = MIN(used, sizeof(line) - 2);
+	/* Command lines and names come from outside: nothing of them moves the cursor or begins a line. */
+	for (size_t i = 0; i < used; i++) {
+		if ((u8)line[i] < ' ' || line[i] == 0x7f)
+			line[i] = '.';
+	}
 	line[used++] = '\n';
 
 	spin_lock(&log_lock);

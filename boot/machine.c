@@ -88,17 +88,17 @@ static void silence_pic(void)
 	outb(PIC_SLAVE_DATA, 0xff);
 }
 
-static void init_apics(void)
+static const char *init_apics(void)
 {
 	hpa_t base = HPA(acpi.madt.lapic_addr ? acpi.madt.lapic_addr : LAPIC_DEFAULT);
 	volatile void *mmio;
 
 	silence_pic();
 	if (!cpu_features.apic)
-		panic("this CPU has no local APIC");
+		return "this CPU has no local APIC, or firmware has turned it off";
 	mmio = host_map_io(base, LAPIC_LEN);
 	if (!mmio)
-		panic("the local APIC at %llx cannot be mapped", (unsigned long long)base.raw);
+		return "its local APIC lies beyond what can be mapped";
 	apic_init(mmio);
 	apic_enable();
 	cpus[0]->apic_id = apic_id();
@@ -107,22 +107,26 @@ static void init_apics(void)
 		if (!mmio || ioapic_add(mmio, acpi.madt.ioapics[i].gsi_base))
 			log_warn("acpi: I/O APIC %u is not used", acpi.madt.ioapics[i].id);
 	}
+	return NULL;
 }
 
-void machine_init(const struct boot_info *info)
+const char *machine_init(const struct boot_info *info)
 {
-	const char *source;
+	const char *source, *reason;
 
 	read_acpi(info);
 	init_power();
-	init_apics();
+	reason = init_apics();
+	if (reason)
+		return reason;
 	source = clock_init(acpi.fadt.pm_timer);
 	if (!source)
-		panic("neither the ACPI PM timer nor the PIT counts: no way to calibrate the TSC");
+		return "neither the ACPI PM timer nor the PIT counts: no way to calibrate the TSC";
 	log_info("clock: TSC %llu.%03llu MHz by the %s%s",
 		 (unsigned long long)clock_tsc_khz() / 1000,
 		 (unsigned long long)clock_tsc_khz() % 1000, source,
 		 cpu_features.invariant_tsc ? "" : " (the CPU does not promise a constant rate)");
+	return NULL;
 }
 
 void machine_start_cpus(u32 limit)

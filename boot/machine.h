@@ -7,7 +7,7 @@
 #include "boot/bootinfo.h"
 
 /* Read the ACPI tables; set up APIC, I/O APICs, clocks and power-off. Logs what was found. */
-void machine_init(const struct boot_info *info);
+const char *machine_init(const struct boot_info *info);
 
 /* Start the other CPUs, at most limit in all. */
 void machine_start_cpus(u32 limit);

@@ -205,8 +205,10 @@ static void start_vms(void)
 __noreturn static void boot_late(void)
 {
 	const struct backend *chosen;
+	const char *reason = machine_init(&info);
 
-	machine_init(&info);
+	if (reason)
+		refuse(reason);
 	chosen = choose_backend();
 	vm_init(chosen, &pc_platform, &mux_console_ops);
 	if (chosen->setup() || chosen->cpu_enable())

@@ -199,7 +199,7 @@ static int pc_create(struct vm *vm)
 	return err;
 }
 
-static void write_acpi_tables(struct vm *vm)
+static int write_acpi_tables(struct vm *vm)
 {
 	u8 *tables = kzalloc(ACPI_TABLES_SIZE);
 	int err = tables ? acpi_tables_build(tables, ACPI_TABLES_SIZE, GPA(ACPI_TABLES_GPA),
@@ -212,9 +212,10 @@ static void write_acpi_tables(struct vm *vm)
 	if (err)
 		log_error("vm %s: its ACPI tables could not be written", vm->name);
 	kfree(tables, ACPI_TABLES_SIZE);
+	return err;
 }
 
-static void pc_reset(struct vm *vm)
+static int pc_reset(struct vm *vm)
 {
 	struct pc *pc = pc_of(vm);
 
@@ -229,7 +230,7 @@ static void pc_reset(struct vm *vm)
 	pm_reset(&pc->pm);
 	reset_reset(&pc->reset);
 	spin_unlock(&vm->dev_lock);
-	write_acpi_tables(vm);
+	return write_acpi_tables(vm);
 }
 
 static void pc_destroy(struct vm *vm)

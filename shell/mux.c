@@ -17,7 +17,6 @@
 #define INPUT_SIZE 1024u
 #define KEPT_SIZE 16384u
 #define LINE_SIZE 160u
-#define OTHERS_SIZE 4096u
 
 /* One guest's side. */
 struct guest_console {
@@ -33,41 +32,40 @@ static bool shell_is_open; /* [mux_lock] */
 static u8 escape_char;
 static u8 input[INPUT_SIZE]; /* [mux_lock] for the focus */
 static u32 input_first, input_count; /* [mux_lock] */
-static char others[OTHERS_SIZE]; /* [mux_lock] lines that wait for the focus to end its own */
-static u32 others_used; /* [mux_lock] */
-static bool focus_in_line; /* [mux_lock] */
+static char front[LINE_SIZE]; /* [mux_lock] the line that the focus is in */
+static u32 front_used; /* [mux_lock] LINE_SIZE + 1: more than fits */
 
 void mux_init(u8 escape)
 {
 	escape_char = escape;
 }
 
-static void others_flush(void)
-{
-	console_write_line(others, others_used);
-	others_used = 0;
-	focus_in_line = false;
-}
-
-/* A whole line of a guest that is not the focus. A focus that stays in its line is cut in two. */
+/*
+ * A whole line of a guest that is not the focus. It is put between the lines of the focus: the line that
+ * the focus is in, a prompt perhaps, is written again after it.
+ */
 static void line_flush(struct vm *vm, struct guest_console *con)
 {
-	if (others_used + LINE_SIZE + VM_NAME_MAX + 4 > OTHERS_SIZE)
-		others_flush();
-	others_used += (u32)str_printf(others + others_used, OTHERS_SIZE - others_used,
-				       "%s| %.*s\n", vm->name, (int)con->line_used, con->line);
+	char text[LINE_SIZE + VM_NAME_MAX + 4];
+	size_t len = str_printf(text, sizeof(text), "%s| %.*s\n", vm->name, (int)con->line_used,
+			     con->line);
+
 	con->line_used = 0;
-	if (!focus_in_line)
-		others_flush();
+	console_write_line(text, len);
+	if (!shell_is_open && front_used <= LINE_SIZE)
+		console_write_raw(front, front_used);
 }
 
 /* Part of the focus's own output. */
 static void focus_write(char c)
 {
 	console_write_raw(&c, 1);
-	focus_in_line = c != '\n';
-	if (!focus_in_line && others_used)
-		others_flush();
+	if (c == '\n' || c == '\r')
+		front_used = 0;
+	else if (front_used < LINE_SIZE)
+		front[front_used++] = c;
+	else
+		front_used = LINE_SIZE + 1; /* too long to write again */
 }
 
 /* Of the guest in front: to the port, or kept while the shell has it. */
@@ -85,7 +83,7 @@ static void focus_set(struct vm *vm)
 	struct guest_console *con = vm->console;
 
 	focus = vm;
-	input_count = 0;
+	input_count = front_used = 0;
 	if (!con)
 		return;
 	for (u32 i = 0; i < con->line_used; i++)
@@ -171,7 +169,7 @@ void mux_open_shell(void)
 	spin_lock(&mux_lock);
 	was_open = shell_is_open;
 	shell_is_open = true;
-	focus_in_line = false;
+	front_used = 0;
 	if (focus && focus->console)
 		((struct guest_console *)focus->console)->kept_bytes = 0;
 	spin_unlock(&mux_lock);
@@ -257,10 +255,8 @@ static void mux_closed(struct vm *vm)
 		replay_kept(con);
 	if (vm == focus) {
 		focus = NULL;
-		focus_in_line = false;
+		front_used = 0;
 	}
-	if (others_used && !focus_in_line)
-		others_flush();
 	spin_unlock(&mux_lock);
 	kfree(con, sizeof(*con));
 	vm->console = NULL;

@@ -96,6 +96,9 @@ static void exit_io_string(struct vcpu *vcpu, const struct vm_exit *exit)
 
 		if (exit->io.rep && !(gpr[GPR_RCX] & addr_mask))
 			break;
+		/* The VM has ended or restarts: by what was written, perhaps. */
+		if (atomic_load(&vcpu->requests) & REQUEST_STOP)
+			break;
 		if (!string_element(vcpu, exit, &state,
 				    state.mode == INSN_64 ? linear : (u32)linear))
 			return;

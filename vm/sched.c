@@ -19,6 +19,8 @@
 #include "vm/vcpu.h"
 
 #define SLICE_NS (10 * NS_PER_MS)
+/* A guest is left after so long in any case, should the interrupt or NMI that asks for it get lost. */
+#define MAX_RUN_NS (100 * NS_PER_MS)
 
 struct sched {
 	struct spinlock lock;
@@ -53,9 +55,13 @@ int sched_init_cpu(u32 cpu)
  */
 static void cpu_wake(struct percpu *cpu)
 {
-	atomic_xchg(&cpu->attention, 1u);
+	/*
+	 * This CPU asks only from its main loop, before it picks a vCPU, or from an interrupt window,
+	 * which leads back there.
+	 */
 	if (cpu == this_cpu())
 		return;
+	atomic_xchg(&cpu->attention, 1u);
 	switch ((enum cpu_mode)atomic_load(&cpu->mode)) {
 	case CPU_GUEST:
 		this_cpu()->ipis++;
@@ -87,6 +93,8 @@ void sched_add(struct vcpu *vcpu)
 	spin_lock(&sched->lock);
 	list_push_back(&sched->incoming, &vcpu->node);
 	spin_unlock(&sched->lock);
+	/* Even on this CPU: its round may be past the point where it looks. */
+	atomic_xchg(&cpus[vcpu->cpu]->attention, 1u);
 	cpu_wake(cpus[vcpu->cpu]);
 }
 
@@ -223,7 +231,7 @@ void sched_run(void)
 		}
 		atomic_fetch_and(&next->requests, ~REQUEST_RESCHED);
 		next->vm->armed = deadline;
-		arm_timer(deadline);
+		arm_timer(MIN(deadline, clock_ns() + MAX_RUN_NS));
 		switch_to(sched, next);
 		vcpu_run(next);
 	}

@@ -125,8 +125,9 @@ int vm_load(struct vm *vm)
 
 	vm->reset_wanted = false;
 	vm->tsc_offset = -rdtsc();
-	platform->reset(vm);
-	err = load_kernel(vm, &start);
+	err = platform->reset(vm);
+	if (!err)
+		err = load_kernel(vm, &start);
 	if (err)
 		return err;
 	backend->load(&vm->vcpu);
@@ -279,7 +280,8 @@ void vm_end(struct vm *vm, u8 code)
 
 void vm_poweroff(struct vm *vm)
 {
-	log_info("vm %s: powered off", vm->name);
+	if (atomic_load(&vm->state) == VM_RUNNING)
+		log_info("vm %s: powered off", vm->name);
 	vm_end(vm, 0);
 }
 

@@ -76,7 +76,8 @@ struct vm {
 /* The guest's machine, provided by dev/. Called with dev_lock held but for create and destroy. */
 struct platform_ops {
 	int (*create)(struct vm *vm); /* E_NOMEM */
-	void (*reset)(struct vm *vm); /* all devices as after power-on; ACPI tables written */
+	int (*reset)(
+		struct vm *vm); /* all devices as after power-on; ACPI tables written. E_NOMEM */
 	void (*destroy)(struct vm *vm);
 	bool (*intr_pending)(struct vm *vm); /* has the vCPU an interrupt to take? */
 	int (*intr_ack)(struct vm *vm); /* take it: its vector, or -1 */

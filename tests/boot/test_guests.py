@@ -11,7 +11,7 @@ from harness import GUESTS, KERNEL_OFFSET, TOP, Module, guest, symbols
 
 EXPECT = TOP / "tests/guest/expect.txt"
 # Started by a person or by other tests, and does not end by itself.
-INTERACTIVE = {"hello", "hostile_debug", "hostile_spin"}
+INTERACTIVE = {"hello", "hostile_debug", "hostile_spin", "hostile_reset"}
 GUEST_LIMIT = 120
 
 
@@ -143,10 +143,12 @@ def test_last_vm_is_not_taken_for_the_only_one(machine):
     assert m.wait_exit() == 5 << 1 | 1
 
 
-def test_busy_guest_does_not_keep_others_out(machine):
+# One exits as fast as it can, the other resets itself all the time.
+@pytest.mark.parametrize("name", ["hostile_spin", "hostile_reset"])
+def test_busy_guest_does_not_keep_others_out(machine, name):
     """Of three VMs on one CPU one never ends and never sleeps."""
     m = machine(append="on-idle=poweroff", smp=1,
-                modules=[guest("hostile_spin", "mem=16M"), guest("hello", "mem=16M"),
+                modules=[guest(name, "mem=16M"), guest("hello", "mem=16M"),
                          guest("hello", "mem=16M", vm="third")])
     m.expect(r"hello\| Type a line")
     m.expect(r"third\| Type a line")

@@ -19,6 +19,7 @@ NO_VM = r"no VM is running: "
 # Refusals, before and after long mode.
 NO_LONG_MODE = r"Sill: this CPU has no long mode \(64 bit\): [^\r\n]* Halted\."
 NO_NX = r"Sill: this CPU has no NX bit[^\r\n]* Halted\."
+NO_APIC = r"Sill cannot run here: [^\r\n]*local APIC[^\r\n]*\. Halted\."
 NO_VIRTUALIZATION = r"Sill cannot run here: [^\r\n]*(SVM|virtualization)[^\r\n]*\. Halted\."
 
 # Log lines.
