@@ -48,7 +48,7 @@ static void line_flush(struct vm *vm, struct guest_console *con)
 {
 	char text[LINE_SIZE + VM_NAME_MAX + 4];
 	size_t len = str_printf(text, sizeof(text), "%s| %.*s\n", vm->name, (int)con->line_used,
-			     con->line);
+				con->line);
 
 	con->line_used = 0;
 	console_write_line(text, len);
