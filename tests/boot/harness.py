@@ -189,9 +189,11 @@ class Machine:
         return self.process.wait(LIMIT)
 
     def drain(self, limit):
-        """Read on until the console has been silent for limit seconds."""
+        """Read on until the console has been silent for limit seconds; ten times as long at most."""
+        end = time.monotonic() + 10 * limit
         try:
-            while self.console.expect([r".+", pexpect.EOF, pexpect.TIMEOUT], timeout=limit) == 0:
+            while (time.monotonic() < end and
+                   self.console.expect([r".+", pexpect.EOF, pexpect.TIMEOUT], timeout=limit) == 0):
                 pass
         except OSError:
             pass
