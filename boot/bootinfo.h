@@ -17,6 +17,7 @@
 
 /* Types of memory as the loaders and ACPI number them; others are not usable either. */
 #define BOOT_MEMORY_USABLE 1u
+#define BOOT_MEMORY_RESERVED 2u
 #define BOOT_MEMORY_ACPI 3u
 
 struct boot_memory {

@@ -120,3 +120,28 @@ _Static_assert(sizeof(struct mb2_framebuffer) == 24, "Multiboot2 Specification")
 struct mb2_efi64 {
 	u64 pointer;
 } __packed;
+
+struct mb2_efi_mmap {
+	u32 entry_size, entry_version; /* and entries: EFI_MEMORY_DESCRIPTOR */
+} __packed;
+
+enum mb2_efi_type {
+	MB2_EFI_LOADER_CODE = 1,
+	MB2_EFI_LOADER_DATA = 2,
+	MB2_EFI_BOOT_CODE = 3,
+	MB2_EFI_BOOT_DATA = 4,
+	MB2_EFI_RUNTIME_CODE = 5,
+	MB2_EFI_RUNTIME_DATA = 6,
+	MB2_EFI_CONVENTIONAL = 7,
+	MB2_EFI_ACPI_RECLAIM = 9,
+};
+
+struct mb2_efi_entry {
+	u32 type;
+	u32 padding;
+	u64 start;
+	u64 virtual_start;
+	u64 pages; /* of 4 KiB */
+	u64 attribute;
+} __packed;
+_Static_assert(sizeof(struct mb2_efi_entry) == 40, "EFI_MEMORY_DESCRIPTOR");

@@ -98,8 +98,8 @@ static void parse_efi64(struct boot_parse *parse, struct bytes body)
 
 static void parse_efi_mmap(struct boot_parse *parse, struct bytes body)
 {
-	(void)body;
 	parse->info->efi_memory_map = true;
+	parse->efi_map = body;
 }
 
 /* Keep the longest: EFI loaders bring the structure of ACPI 1 and that of ACPI 2. */
@@ -137,7 +137,9 @@ static const struct tag_info tag_table[] = {
 	{ .type = MB2_TAG_EFI64, .min_body = sizeof(struct mb2_efi64), .parse = parse_efi64 },
 	{ .type = MB2_TAG_ACPI_OLD, .min_body = ACPI_RSDP_V1_SIZE, .parse = parse_acpi },
 	{ .type = MB2_TAG_ACPI_NEW, .min_body = ACPI_RSDP_SIZE, .parse = parse_acpi },
-	{ .type = MB2_TAG_EFI_MMAP, .min_body = 0, .parse = parse_efi_mmap },
+	{ .type = MB2_TAG_EFI_MMAP,
+	  .min_body = sizeof(struct mb2_efi_mmap),
+	  .parse = parse_efi_mmap },
 };
 
 static void parse_tag(struct boot_parse *parse, u32 type, struct bytes body)
@@ -186,5 +188,7 @@ int multiboot2_parse(struct boot_parse *parse, hpa_t addr)
 	if (!all.data)
 		return E_RANGE;
 	parse_tags(parse, all);
+	if (!parse->info->memory_count)
+		multiboot2_parse_efi_map(parse);
 	return 0;
 }

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "boot/bootinfo.h"
+#include "lib/bytes.h"
 
 struct boot_parse {
 	struct boot_info *info;
@@ -13,6 +14,7 @@ struct boot_parse {
 	u32 modules_seen; /* with those that are left out */
 	bool modules_full;
 	u32 ranges_seen; /* of memory, likewise */
+	struct bytes efi_map; /* multiboot 2: the body of that tag, or nothing */
 };
 
 /* A string that the loader left somewhere, found but not copied yet. */
@@ -42,3 +44,6 @@ bool boot_add_module(struct boot_parse *parse, const struct boot_module *module)
 /* Read the information at addr. 0, or E_RANGE when it cannot be reached. */
 int __must_check multiboot1_parse(struct boot_parse *parse, hpa_t addr);
 int __must_check multiboot2_parse(struct boot_parse *parse, hpa_t addr);
+
+/* Add the ranges of parse->efi_map, if there is one. */
+void multiboot2_parse_efi_map(struct boot_parse *parse);

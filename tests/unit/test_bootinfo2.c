@@ -185,6 +185,7 @@ static void test_short_tags(void **state)
 		{ MB2_TAG_BASIC_MEMINFO, 15 }, { MB2_TAG_MMAP, 15 },
 		{ MB2_TAG_FRAMEBUFFER, 29 },   { MB2_TAG_EFI64, 15 },
 		{ MB2_TAG_ACPI_OLD, 27 },      { MB2_TAG_ACPI_NEW, 43 },
+		{ MB2_TAG_EFI_MMAP, 15 },
 	};
 
 	(void)state;
