@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Serial port and VGA text output. See console.h.
+ * Serial port and screen output. See console.h.
  */
 #include "arch/console.h"
 
 #include "arch/cpu.h"
 #include "arch/lock.h"
 #include "arch/percpu.h"
+#include "arch/screen.h"
 #include "lib/string.h"
 
 #define UART_DATA 0
@@ -22,16 +23,10 @@
 /* A port that never becomes ready must not stop the machine: about 10 ms of polling. */
 #define TX_POLLS 10000u
 
-#define VGA_COLUMNS 80u
-#define VGA_ROWS 25u
-#define VGA_ATTRIBUTE 0x0700u
-
 static u16 serial_port __ro_after_init;
 static bool serial_works __ro_after_init;
 static struct spinlock console_lock = SPINLOCK(LOCK_LOG);
-static volatile u16 *vga; /* [console_lock] */
-static u32 vga_row, vga_column; /* [console_lock] */
-static u8 last_byte = '\n'; /* [console_lock] on the serial port */
+static u8 last_byte = '\n'; /* [console_lock] */
 
 void console_init(u16 port, u32 baud)
 {
@@ -67,40 +62,14 @@ static void serial_put(u8 byte)
 		cpu_relax();
 	}
 	outb((u16)(serial_port + UART_DATA), byte);
-	last_byte = byte;
-}
-
-static void vga_scroll(void)
-{
-	for (u32 i = 0; i < VGA_COLUMNS * (VGA_ROWS - 1); i++)
-		vga[i] = vga[i + VGA_COLUMNS];
-	for (u32 i = 0; i < VGA_COLUMNS; i++)
-		vga[VGA_COLUMNS * (VGA_ROWS - 1) + i] = VGA_ATTRIBUTE | ' ';
-}
-
-static void vga_put(u8 byte)
-{
-	if (byte == '\r') {
-		vga_column = 0;
-		return;
-	}
-	if (byte == '\n' || vga_column == VGA_COLUMNS) {
-		vga_column = 0;
-		if (++vga_row == VGA_ROWS) {
-			vga_scroll();
-			vga_row = VGA_ROWS - 1;
-		}
-	}
-	if (byte >= ' ' && byte < 0x7f)
-		vga[vga_row * VGA_COLUMNS + vga_column++] = (u16)(VGA_ATTRIBUTE | byte);
 }
 
 static void put(u8 byte)
 {
 	if (serial_works)
 		serial_put(byte);
-	if (vga)
-		vga_put(byte);
+	screen_put(byte);
+	last_byte = byte;
 }
 
 static void write_text(const char *text, size_t len)
@@ -110,6 +79,7 @@ static void write_text(const char *text, size_t len)
 			put('\r');
 		put((u8)text[i]);
 	}
+	screen_flush();
 }
 
 void console_write(const char *text, size_t len)
@@ -131,8 +101,14 @@ void console_write_line(const char *text, size_t len)
 void console_write_raw(const char *text, size_t len)
 {
 	spin_lock(&console_lock);
-	for (size_t i = 0; i < len && serial_works; i++)
-		serial_put((u8)text[i]);
+	for (size_t i = 0; i < len; i++) {
+		if (serial_works)
+			serial_put((u8)text[i]);
+		else
+			screen_put((u8)text[i]);
+		last_byte = (u8)text[i];
+	}
+	screen_flush();
 	spin_unlock(&console_lock);
 }
 
@@ -165,13 +141,33 @@ int console_irq(void)
 	}
 }
 
-void console_set_vga(volatile u16 *va)
+void console_write_screen(const char *text, size_t len)
 {
 	spin_lock(&console_lock);
-	vga = va;
-	vga_row = vga_column = 0;
-	for (u32 i = 0; va && i < VGA_COLUMNS * VGA_ROWS; i++)
-		va[i] = VGA_ATTRIBUTE | ' ';
+	for (size_t i = 0; i < len; i++)
+		screen_put((u8)text[i]);
+	screen_flush();
+	spin_unlock(&console_lock);
+}
+
+void console_use_vga(volatile u16 *va)
+{
+	spin_lock(&console_lock);
+	screen_use_vga(va);
+	spin_unlock(&console_lock);
+}
+
+void console_use_framebuffer(const struct framebuffer *fb, volatile u8 *pixels)
+{
+	spin_lock(&console_lock);
+	screen_use_framebuffer(fb, pixels);
+	spin_unlock(&console_lock);
+}
+
+void console_move_framebuffer(volatile u8 *pixels)
+{
+	spin_lock(&console_lock);
+	screen_move_framebuffer(pixels);
 	spin_unlock(&console_lock);
 }
 

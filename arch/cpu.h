@@ -61,6 +61,8 @@
 #define MSR_SYSENTER_ESP 0x175u
 #define MSR_SYSENTER_EIP 0x176u
 #define MSR_PAT 0x277u
+/* As after a reset, but for entry 1 (PWT alone): write-combining, not write-through. */
+#define PAT_HOST 0x0007040600070106ull
 #define MSR_EFER 0xc0000080u
 #define MSR_STAR 0xc0000081u
 #define MSR_LSTAR 0xc0000082u

@@ -90,6 +90,7 @@ void features_enable(void)
 	if (f->xsave)
 		cr4 |= CR4_OSXSAVE;
 	write_cr4(cr4);
+	wrmsr(MSR_PAT, PAT_HOST);
 }
 
 void features_names(char *buf, size_t size)

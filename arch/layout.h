@@ -4,7 +4,7 @@
  *
  *	0                    empty; while CPUs start, the one page of the AP trampoline
  *	ffff8000_00000000    direct map of all memory, never executable
- *	ffffc000_00000000    device registers, uncached
+ *	ffffc000_00000000    device registers, uncached; the framebuffer, write-combining
  *	ffffd000_00000000    stacks, each with an unmapped page below it
  *	ffffffff_80000000    the image
  */

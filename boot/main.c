@@ -14,6 +14,7 @@
 #include "arch/power.h"
 #include "arch/traps.h"
 #include "boot/bootinfo.h"
+#include "boot/display.h"
 #include "boot/machine.h"
 #include "boot/memory.h"
 #include "boot/options.h"
@@ -33,7 +34,6 @@
 #include "vm/vm.h"
 #include "vmx/backend.h"
 
-#define VGA_TEXT 0xb8000ull
 #define PANIC_EXIT_CODE 0x7e
 
 __noreturn void boot_main(u32 magic, u32 info_addr);
@@ -74,6 +74,7 @@ static void banner(void)
 		 cpu_features.brand[0] ? cpu_features.brand : "", cpu_features.phys_bits);
 	features_names(names, sizeof(names));
 	log_info("cpu: has %s", names);
+	display_log();
 }
 
 /* Speak as early as possible: with the default console until the options are known. */
@@ -83,8 +84,8 @@ static void start_console(u32 magic, u32 info_addr)
 
 	options_parse(&options, "", 0);
 	console_init(options.console_port, options.console_baud);
-	console_set_vga((volatile u16 *)hpa_to_ptr(HPA(VGA_TEXT)));
 	err = boot_info_parse(&info, magic, HPA(info_addr), map_low);
+	display_init(err ? NULL : &info);
 	if (err)
 		refuse("it was not started by a multiboot 1 or 2 loader");
 	options_parse(&options, info.cmdline, strlen(info.cmdline));

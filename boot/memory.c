@@ -7,6 +7,7 @@
 
 #include "arch/layout.h"
 #include "arch/percpu.h"
+#include "boot/display.h"
 #include "lib/err.h"
 #include "lib/log.h"
 #include "mm/frames.h"
@@ -95,7 +96,9 @@ int boot_memory_init(const struct boot_info *info)
 	if (err)
 		return err;
 	reserve(tables.start.raw, tables.len);
+	display_map();
 	host_tables_load();
+	display_move();
 	err = frames_init(ram, ram_count, reserved, reserved_count);
 	if (!err)
 		err = host_tables_use_frames();

@@ -29,6 +29,9 @@ mb2_header:
 	.word 6, 0 /* align modules on pages */
 	.long 8
 	.balign 8
+	.word 5, 1 /* a framebuffer is welcome, of any size; optional: text will do as well */
+	.long 20, 0, 0, 32
+	.balign 8
 	.word 0, 0
 	.long 8
 mb2_header_end:

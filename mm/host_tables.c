@@ -18,7 +18,7 @@
 
 #define PTE_P BIT(0)
 #define PTE_W BIT(1)
-#define PTE_PWT BIT(3)
+#define PTE_PWT BIT(3) /* alone: entry 1 of the PAT, write-combining */
 #define PTE_PCD BIT(4)
 #define PTE_A BIT(5)
 #define PTE_D BIT(6)
@@ -46,6 +46,7 @@ static const u64 rights_bits[] = {
 	[HOST_RW] = PTE_P | PTE_W | PTE_A | PTE_D | PTE_NX | PTE_G,
 	[HOST_RX] = PTE_P | PTE_A | PTE_G,
 	[HOST_IO] = PTE_P | PTE_W | PTE_A | PTE_D | PTE_NX | PTE_G | PTE_PCD | PTE_PWT,
+	[HOST_WC] = PTE_P | PTE_W | PTE_A | PTE_D | PTE_NX | PTE_G | PTE_PWT,
 };
 
 static int table_page(hpa_t *page)
@@ -193,7 +194,7 @@ static int early_take(const struct mem_range *ram, size_t ram_count,
 /* Table bytes that the direct map can need at most: tables of 2 MiB pages, and split edges. */
 static u64 early_need(const struct mem_range *ram, size_t ram_count)
 {
-	u64 pages = 32;
+	u64 pages = 40;
 
 	for (size_t i = 0; i < ram_count; i++) {
 		u64 gigabytes = (ram[i].len >> level_shift(LEVEL_1G)) + 2;
@@ -294,6 +295,22 @@ volatile void *host_map_io(hpa_t hpa, u64 len)
 			return NULL;
 	}
 	io_next += len + PAGE_SIZE;
+	return (volatile u8 *)va + (hpa.raw - start);
+}
+
+volatile void *host_map_framebuffer(hpa_t hpa, u64 len)
+{
+	u64 large = level_size(LEVEL_2M);
+	u64 start = align_down(hpa.raw, PAGE_SIZE);
+	/* As far into a large page as the address: they can be used then. */
+	u64 va = align_up(io_next, large) + (start & (large - 1));
+
+	if (!in_width(hpa, len))
+		return NULL;
+	len = align_up(hpa.raw + len, PAGE_SIZE) - start;
+	if (map_range(va, start, len, HOST_WC))
+		return NULL;
+	io_next = va + len + PAGE_SIZE;
 	return (volatile u8 *)va + (hpa.raw - start);
 }
 

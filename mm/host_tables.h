@@ -9,7 +9,7 @@
 #include "lib/addr.h"
 #include "mm/frames.h"
 
-enum host_rights { HOST_RO, HOST_RW, HOST_RX, HOST_IO /* RW, uncached */ };
+enum host_rights { HOST_RO, HOST_RW, HOST_RX, HOST_IO /* RW, uncached */, HOST_WC /* RW */ };
 
 /*
  * Build the tree: the image with each section's rights, and all of memory in the direct map in the
@@ -37,6 +37,9 @@ int __must_check host_map_firmware(hpa_t hpa, u64 len);
 
 /* Map device registers. NULL: beyond the physical width, or no memory. */
 volatile void *host_map_io(hpa_t hpa, u64 len);
+
+/* As host_map_io, write-combining and in large pages. */
+volatile void *host_map_framebuffer(hpa_t hpa, u64 len);
 
 /* A stack of pages frames with an unmapped page below. E_NOMEM. */
 int __must_check host_map_stack(u32 pages, struct stack *stack);
