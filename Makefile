@@ -140,12 +140,17 @@ guests:
 
 # ---- what people call ----------------------------------------------------------------------
 
-.PHONY: run check bench lint format lint-includes lint-headers help clean distclean
+.PHONY: run iso check bench lint format lint-includes lint-headers help clean distclean
 
 run:
 	@tools/need-packages build run
 	@$(MAKE) $(SUBMAKE) all guests
 	@SILL_BUILD=$(BUILD) tools/run
+
+iso:
+	@tools/need-packages build iso
+	@$(MAKE) $(SUBMAKE) all guests
+	@SILL_BUILD=$(BUILD) tools/make-iso
 
 check:
 	@tools/need-packages build run test
@@ -198,6 +203,10 @@ help:
 	@echo '                    SMP=2                        CPUs of the machine'
 	@echo '                    MEM=512M                     memory of the guest'
 	@echo '                    CMDLINE="..."                command line of the guest'
+	@echo 'make iso          $(BUILD)/sill.iso for BIOS and UEFI, CD or USB stick, with a Debian kernel'
+	@echo '                    TIMEOUT=5                    seconds until the first entry starts'
+	@echo '                    GUEST=hello                  without Linux'
+	@echo '                    WORDS="..."                  for the command line of Sill'
 	@echo 'make check        all tests; ends with: N passed, N failed'
 	@echo 'make bench        figures: instructions per exit, sizes, boot times'
 	@echo 'make unit         build the unit tests (build/unit/test_*)'
