@@ -5,21 +5,32 @@ import subprocess
 
 import pytest
 
+from bochs import Bochs
 from harness import TOP, Failure, Machine
 
 
-@pytest.fixture
-def machine(request):
-    """Starts machines that end with the test: machine(append=..., modules=[...])."""
-    machines = request.node.machines = []
+def starter(request, kind):
+    machines = request.node.machines = getattr(request.node, "machines", [])
 
     def start(**config):
-        machines.append(Machine(**config))
+        machines.append(kind(**config))
         return machines[-1]
 
     yield start
     for one in machines:
         one.stop()
+
+
+@pytest.fixture
+def machine(request):
+    """Starts machines that end with the test: machine(append=..., modules=[...])."""
+    yield from starter(request, Machine)
+
+
+@pytest.fixture
+def bochs(request):
+    """The same in Bochs: bochs(iso=...)."""
+    yield from starter(request, Bochs)
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -32,10 +43,10 @@ def pytest_runtest_makereport(item, call):
         if one.process.poll() is None:
             one.drain(1)
             report.sections.append(("where the CPUs are", one.whereabouts()))
-        report.sections.append(("QEMU command", " ".join(one.command)))
+        report.sections.append((f"{one.name}'s command", " ".join(one.command)))
         report.sections.append(("last lines of the console", one.tail()))
         if one.stderr():
-            report.sections.append(("QEMU said", one.stderr()))
+            report.sections.append((f"{one.name} said", one.stderr()))
 
 
 def tool(name):

@@ -118,22 +118,18 @@ def die_with_parent():
     ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
 
 
-class Machine:
-    """A running QEMU; arguments as of qemu_command()."""
+class Emulator:
+    """An emulator as a child process, and its machine's serial port; self.dir is its own."""
 
-    def __init__(self, **config):
-        self.dir = tempfile.mkdtemp(prefix="sill-")
-        serial, monitor = (listen(os.path.join(self.dir, name)) for name in ("ser", "mon"))
-        self.monitor_server = monitor
-        self.monitor_file = None
-        self.command = qemu_command(**config) + [
-            "-chardev", f"socket,id=ser,path={self.dir}/ser", "-serial", "chardev:ser",
-            "-chardev", f"socket,id=mon,path={self.dir}/mon", "-mon", "chardev=mon,mode=control"]
+    name = "the emulator"
+
+    def start(self, command, serial, env=None):
+        """Run the command, which connects the serial port to the listening socket."""
+        self.command = command
         self.errors = open(os.path.join(self.dir, "stderr"), "w+")
         self.recorder = Recorder()
-        self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL,
-                                        stdout=self.errors, stderr=self.errors,
-                                        preexec_fn=die_with_parent)
+        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self.errors,
+                                        stderr=self.errors, env=env, preexec_fn=die_with_parent)
         try:
             self.serial = self.accept(serial)
         except Failure:
@@ -153,7 +149,7 @@ class Machine:
             except socket.timeout:
                 if self.process.poll() is not None:
                     break
-        raise Failure(f"QEMU did not start: {self.stderr()}")
+        raise Failure(f"{self.name} did not start: {self.stderr()}")
 
     # ---- console ----
 
@@ -164,13 +160,13 @@ class Machine:
             patterns.append(texts.PANIC)
         try:
             index = self.console.expect(patterns, timeout=limit)
-        except OSError:  # QEMU went away with input of ours unread
+        except OSError:  # it went away with input of ours unread
             index = 1
         if index == 0:
             return self.console.match
         what = f"waiting for {pattern!r}"
         if index == 1:
-            raise Failure(f"QEMU ended (status {self.process.wait(LIMIT)}) while {what}")
+            raise Failure(f"{self.name} ended (status {self.process.wait(LIMIT)}) while {what}")
         if index == 2:
             raise Failure(f"nothing for {limit:g} s while {what}")
         self.drain(2)
@@ -180,10 +176,10 @@ class Machine:
         self.console.send(text)
 
     def wait_exit(self, limit=LIMIT):
-        """Wait until QEMU has ended by itself; returns its exit status."""
+        """Wait until the emulator has ended by itself; returns its exit status."""
         try:
             if self.console.expect([pexpect.EOF, pexpect.TIMEOUT], timeout=limit) == 1:
-                raise Failure(f"QEMU still runs after {limit:g} s")
+                raise Failure(f"{self.name} still runs after {limit:g} s")
         except OSError:
             pass
         return self.process.wait(LIMIT)
@@ -213,6 +209,37 @@ class Machine:
         self.errors.flush()
         return Path(self.errors.name).read_text()
 
+    def whereabouts(self):
+        """Where the CPUs are, when that can be known."""
+        return ""
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+        self.errors.close()
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+
+class Machine(Emulator):
+    """A running QEMU; arguments as of qemu_command()."""
+
+    name = "QEMU"
+
+    def __init__(self, **config):
+        self.dir = tempfile.mkdtemp(prefix="sill-")
+        serial, self.monitor_server = (listen(os.path.join(self.dir, name))
+                                       for name in ("ser", "mon"))
+        self.monitor_file = None
+        self.start(qemu_command(**config) + [
+            "-chardev", f"socket,id=ser,path={self.dir}/ser", "-serial", "chardev:ser",
+            "-chardev", f"socket,id=mon,path={self.dir}/mon", "-mon", "chardev=mon,mode=control"],
+            serial)
+
+    def stop(self):
+        super().stop()
+        self.monitor_server.close()
+
     # ---- monitor ----
 
     def qmp(self, command, **arguments):
@@ -240,8 +267,8 @@ class Machine:
         return answer.replace("\r", "")
 
     def registers(self, cpu=0):
-        """CR0, EFER, HLT ... of a CPU as numbers; the flags as RFL in 32-bit mode too."""
-        text = self.monitor("info registers", cpu).replace("EFL=", "RFL=")
+        """CR0, EFER, HLT ... of a CPU as numbers; in 32-bit mode as RIP, RSP, RFL too."""
+        text = re.sub(r"\bE(IP|SP|FL)=", r"R\1=", self.monitor("info registers", cpu))
         found = re.findall(r"\b([A-Z][A-Z0-9]+)=\s*([0-9a-f]+)", text)
         return {name: int(value, 16) for name, value in found}
 
@@ -275,11 +302,3 @@ class Machine:
             gdb.connect(path)
             packet(gdb, f"M{address:x},{len(data):x}:{data.hex()}")
             packet(gdb, "D")  # detach: the machine runs on
-
-    def stop(self):
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGKILL)
-        self.process.wait()
-        self.errors.close()
-        self.monitor_server.close()
-        shutil.rmtree(self.dir, ignore_errors=True)

@@ -5,19 +5,9 @@ import re
 
 import pytest
 
+import screen
 import texts
 from harness import guest
-
-VGA_TEXT = 0xB8000
-VGA_SIZE = 80 * 25 * 2
-
-
-def vga_text(m):
-    path = f"{m.dir}/vga"
-    m.qmp("pmemsave", val=VGA_TEXT, size=VGA_SIZE, filename=path)
-    with open(path, "rb") as dump:
-        return dump.read()[::2].decode("cp437")
-
 
 REFUSALS = {
     "max,-svm": texts.NO_VIRTUALIZATION,
@@ -51,4 +41,4 @@ def test_refusal(machine, cpu):
     m.drain(1)
     assert len(m.lines(line)) == 1
     words = re.sub(r"^\[.*?\] ", "", said)[:70]
-    assert words in vga_text(m).replace("\0", " ")
+    assert words in screen.vga_text(m)
