@@ -214,11 +214,12 @@ static inline void irq_window(void)
 	asm volatile("sti; nop; cli" : : : "memory");
 }
 
-/* Sleep until an interrupt; none can slip in between the caller's check and the HLT. */
-static inline void irq_wait(void)
-{
-	asm volatile("sti; hlt; cli" : : : "memory");
-}
+/*
+ * Sleep until an interrupt or an NMI; none can slip in between the caller's check and the HLT: interrupts
+ * because of STI's shadow, and after an NMI there the HLT is skipped (trap_dispatch). In traps_entry.S.
+ */
+void irq_wait(void);
+extern const u8 irq_wait_hlt[];
 
 __noreturn static inline void cpu_stop(void)
 {

@@ -35,15 +35,20 @@ static void gdt_fill(struct percpu *cpu)
 	cpu->gdt[SEL_TSS / 8 + 1] = base >> 32;
 }
 
+static void set_stacks(struct percpu *cpu)
+{
+	cpu->tss.rsp[0] = cpu->stacks[STACK_MAIN].top;
+	for (u32 i = STACK_DF; i < STACK_COUNT; i++)
+		cpu->tss.ist[i - 1] = cpu->stacks[i].top;
+}
+
 void percpu_load(struct percpu *cpu)
 {
 	struct table_pointer gdt_pointer = { sizeof(cpu->gdt) - 1, (u64)cpu->gdt };
 	struct table_pointer idt_pointer = { sizeof(idt) - 1, (u64)idt };
 
 	gdt_fill(cpu);
-	cpu->tss.rsp[0] = cpu->stacks[STACK_MAIN].top;
-	for (u32 i = STACK_NMI; i < STACK_COUNT; i++)
-		cpu->tss.ist[i - 1] = cpu->stacks[i].top;
+	set_stacks(cpu);
 	cpu->tss.iomap_base = sizeof(struct tss);
 	asm volatile("lgdt %0\n\t"
 		     "pushq %1\n\t"
@@ -56,13 +61,18 @@ void percpu_load(struct percpu *cpu)
 		     "movl %3, %%es\n\t"
 		     "movl %3, %%fs\n\t"
 		     "movl %3, %%gs\n\t"
-		     "ltr %w4\n\t"
-		     "lidt %5"
+		     "ltr %w4"
 		     :
-		     : "m"(gdt_pointer), "i"(SEL_CODE64), "r"(SEL_DATA), "r"(0), "r"(SEL_TSS),
-		       "m"(idt_pointer)
+		     : "m"(gdt_pointer), "i"(SEL_CODE64), "r"(SEL_DATA), "r"(0), "r"(SEL_TSS)
 		     : "rax", "memory");
 	wrmsr(MSR_GS_BASE, (u64)cpu);
+	/* Last: from here on a trap finds all it needs. */
+	asm volatile("lidt %0" : : "m"(idt_pointer));
+}
+
+void percpu_load_stacks(struct percpu *cpu)
+{
+	set_stacks(cpu);
 }
 
 #ifdef SILL_DEBUG

@@ -35,7 +35,8 @@ struct stack {
 	u64 bottom, top; /* [bottom, top); the page below bottom is not mapped */
 };
 
-enum cpu_stack { STACK_MAIN, STACK_NMI, STACK_DF, STACK_MC, STACK_COUNT };
+/* All but the first are of the interrupt stack table; see arch/traps.h for who uses which. */
+enum cpu_stack { STACK_MAIN, STACK_DF, STACK_MC, STACK_COUNT };
 
 struct percpu {
 	struct percpu *self; /* [const] must stay first */
@@ -70,5 +71,11 @@ static inline struct percpu *this_cpu(void)
 	return cpu;
 }
 
-/* Make cpu the calling CPU's own: GS base, GDT, TSS, IDT. */
+/*
+ * Make cpu the calling CPU's own: GDT, TSS, GS base, IDT. Once: it sets GS to null on its way, and a
+ * trap at that moment would not find its CPU. Until then nothing may raise an NMI (apic_enable()).
+ */
 void percpu_load(struct percpu *cpu);
+
+/* cpu->stacks have changed: let the CPU's next double fault or machine check use them. */
+void percpu_load_stacks(struct percpu *cpu);

@@ -48,8 +48,6 @@ static const char *const exception_names[] = {
 static u8 ist_of(u32 vector)
 {
 	switch (vector) {
-	case VECTOR_NMI:
-		return STACK_NMI;
 	case VECTOR_DF:
 		return STACK_DF;
 	case VECTOR_MC:
@@ -104,6 +102,12 @@ static void trap_nmi(struct trap_frame *frame)
 	if (frame->rip >= nmi_abort_begin && frame->rip < nmi_abort_end)
 		frame->rip = nmi_abort;
 	panic_check_stop();
+	/*
+	 * Our IRET ends the shadow of the STI: an interrupt that is pending comes before the HLT, which
+	 * would then sleep over what it was sent for.
+	 */
+	if (frame->rip == (u64)irq_wait_hlt)
+		frame->rip++;
 }
 
 void trap_dispatch(struct trap_frame *frame)

@@ -3,6 +3,13 @@
  * Traps and interrupts of the hypervisor itself. Interrupts are taken only in windows
  * (irq_window, irq_wait) at which the CPU holds no lock; any exception is a bug of ours and
  * ends in a report; NMIs only note that something was asked.
+ *
+ * NMIs come at any time, and use whatever stack is current: there is always a valid one, since
+ * the hypervisor has no user mode and no system calls. On a stack of their own (IST) a
+ * second one would overwrite the frame of the first, and there can be a second one before the
+ * first has returned: when system management mode interrupts the handler, NMIs may be
+ * unblocked on its return. Only what needs another stack has one: a double fault, for the current
+ * one may have run out, and a machine check. Neither returns, so neither nests.
  */
 #pragma once
 

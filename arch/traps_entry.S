@@ -65,3 +65,13 @@ trap_common:
 	.size trap_common, . - trap_common
 	.globl trap_stubs_end
 trap_stubs_end:
+
+	.globl irq_wait, irq_wait_hlt
+	.type irq_wait, @function
+irq_wait:
+	sti
+irq_wait_hlt:
+	hlt
+	cli
+	ret
+	.size irq_wait, . - irq_wait

@@ -66,7 +66,7 @@ int smp_boot_cpu_stacks(void)
 
 	if (err)
 		return err;
-	percpu_load(&boot_cpu);
+	percpu_load_stacks(&boot_cpu);
 	return sched_init_cpu(0);
 }
 

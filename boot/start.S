@@ -17,6 +17,9 @@
 #define CR4_PAE_BIT 0x20
 #define MSR_EFER_NUMBER 0xc0000080
 #define EFER_LME_NXE 0x900
+#define MSR_APIC_BASE_NUMBER 0x1b
+#define MSR_X2APIC_LINT1 0x836
+#define LVT_MASKED_NMI 0x10400
 #define PTE_P_W 0x03
 #define PTE_P_W_LARGE 0x83
 
@@ -63,6 +66,8 @@ start32:
 	movl $PHYS(boot_stack_end), %esp
 
 	call check_cpu
+	call mask_nmi
+nmi_masked: /* from here on tests send some */
 
 	/* One page directory per GiB, 2 MiB pages: 0 to 4 GiB. */
 	movl $PHYS(boot_pd), %edi
@@ -145,6 +150,33 @@ check_cpu:
 	btl $20, %edx
 	jnc refuse
 	ret
+
+/*
+ * Firmware leaves LINT1 of this CPU as an NMI, and until percpu_load() has made an IDT one
+ * would reset the machine: mask it. apic_enable() opens it again. CPUs that are started later have
+ * it masked by their INIT.
+ */
+mask_nmi:
+	movl $1, %eax
+	cpuid
+	btl $9, %edx
+	jnc 2f
+	movl $MSR_APIC_BASE_NUMBER, %ecx
+	rdmsr
+	btl $11, %eax /* disabled: it passes the pin on, as if it were not there */
+	jnc 2f
+	btl $10, %eax
+	jc 1f
+	andl $0xfffff000, %eax
+	testl %edx, %edx /* above 4 GiB it cannot be reached without paging */
+	jnz 2f
+	movl $LVT_MASKED_NMI, 0x360(%eax)
+	ret
+1:	movl $MSR_X2APIC_LINT1, %ecx
+	xorl %edx, %edx
+	movl $LVT_MASKED_NMI, %eax
+	wrmsr
+2:	ret
 
 /* Print the text at edi on COM1 and on the VGA text screen, then halt for good. */
 refuse:

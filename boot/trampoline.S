@@ -12,6 +12,7 @@
 #define CR4_PAE_BIT 0x20
 #define MSR_EFER_NUMBER 0xc0000080
 #define EFER_LME_NXE 0x900
+#define CPUID_NX_LM 0x20100000 /* in EDX of leaf 80000001h */
 
 #define AT(label) ((label) - trampoline_start)
 
@@ -39,6 +40,14 @@ trampoline_start:
 in_protected_mode:
 	movw $0x18, %ax
 	movw %ax, %ds
+	/* Without long mode or NX the next steps would fault, and reset the machine. */
+	movl %ebx, %edi
+	movl $0x80000001, %eax
+	cpuid
+	movl %edi, %ebx
+	notl %edx
+	testl $CPUID_NX_LM, %edx
+	jnz stop
 	movl $CR4_PAE_BIT, %eax
 	movl %eax, %cr4
 	movl AT(trampoline_cr3)(%ebx), %eax
@@ -51,6 +60,10 @@ in_protected_mode:
 	orl $CR0_PG_WP_NE, %eax
 	movl %eax, %cr0
 	ljmpl *AT(trampoline_far64)(%ebx)
+
+stop:
+	hlt
+	jmp stop
 
 	.code64
 in_long_mode:

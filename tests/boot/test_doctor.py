@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The doctor, and what real machines do that emulators do not by themselves: NMIs at any time."""
+
+import os
+import socket
+
+import texts
+from harness import LIMIT, guest, packet, symbols
+
+
+def storm(m, count):
+    """NMIs to all CPUs, as fast as the monitor takes them."""
+    for _ in range(count):
+        m.qmp("inject-nmi")
+
+
+def nmis(m):
+    """How many each CPU has counted."""
+    m.send("cpus\r")
+    counts = []
+    while True:
+        found = m.expect(r"nmis=(\d+)|" + texts.PROMPT)
+        if not found[1]:
+            return counts
+        counts.append(int(found[1]))
+
+
+def run_to(m, symbol):
+    """Let a machine that was started with -S run until its boot CPU gets to a symbol."""
+    path = os.path.join(m.dir, "gdb")
+    m.monitor(f"gdbserver unix:{path},server=on,wait=off")
+    where = f"1,{symbols()[symbol]:x},1"
+    with socket.socket(socket.AF_UNIX) as gdb:
+        gdb.settimeout(LIMIT)
+        gdb.connect(path)
+        packet(gdb, f"Z{where}")
+        gdb.sendall(b"$c#63")
+        answer = b""
+        while b"$T05" not in answer:
+            answer += gdb.recv(1000)
+        packet(gdb, f"z{where}")
+
+
+def test_nmi_before_there_is_an_idt(machine):
+    """Firmware has left LINT1 open: without our mask, this one resets the machine."""
+    m = machine(append="on-idle=shell", smp=1, extra=["-S"])
+    run_to(m, "nmi_masked")
+    storm(m, 1)
+    m.qmp("cont")
+    m.expect(texts.PROMPT)
+    assert nmis(m) == [0]
+
+
+def test_nmis_while_booting(machine):
+    """Through the start of all CPUs to the shell."""
+    m = machine(append="on-idle=shell log=debug", smp=4, extra=["-S"])
+    run_to(m, "nmi_masked")
+    m.qmp("cont")
+    while not m.lines(texts.PROMPT):
+        storm(m, 10)
+        m.drain(0)
+    assert m.lines(r"cpu: 4 of 4 up")
+    assert sum(nmis(m)) > 100
+
+
+def test_nmis_while_a_guest_runs(machine):
+    m = machine(append="on-idle=debug-exit", smp=2, modules=[guest("hlt", "mem=16M")])
+    m.expect(r"ok 1 ")
+    storm(m, 500)
+    assert m.wait_exit() == 1
+
+
+def test_nmis_while_idle(machine):
+    """They wake a CPU from its HLT, and it goes back to sleep."""
+    m = machine(append="on-idle=shell", smp=2)
+    m.expect(texts.PROMPT)
+    before = nmis(m)
+    storm(m, 100)
+    after = nmis(m)
+    assert len(after) == 2
+    assert all(b - a >= 100 for a, b in zip(before, after))
