@@ -5,6 +5,7 @@
 #include "arch/features.h"
 
 #include "arch/cpu.h"
+#include "arch/feature_set.h"
 #include "arch/percpu.h"
 #include "lib/printf.h"
 #include "lib/string.h"
@@ -72,13 +73,48 @@ void features_init(void)
 	}
 }
 
+static u32 word_read(const struct feature_word *word)
+{
+	u32 max = cpuid(word->leaf & 0x80000000u, 0).eax;
+	struct cpuid r;
+
+	if (word->leaf > max)
+		return 0;
+	r = cpuid(word->leaf, word->subleaf);
+	switch (word->reg) {
+	case FEATURE_EAX:
+		return r.eax;
+	case FEATURE_EBX:
+		return r.ebx;
+	case FEATURE_ECX:
+		return r.ecx;
+	case FEATURE_EDX:
+		return r.edx;
+	}
+	return 0;
+}
+
+/* Of the CPU's own leaves: cpu_features is about the boot CPU. */
+void feature_set_read(struct feature_set *set)
+{
+	u32 max = cpuid(0, 0).eax, max_ext = cpuid(0x80000000u, 0).eax;
+
+	for (u32 i = 0; i < FEATURE_WORD_COUNT; i++)
+		set->words[i] = word_read(&feature_words[i]);
+	set->xsave_mask = max >= 0xd ? (u64)cpuid(0xd, 0).edx << 32 | cpuid(0xd, 0).eax : 0;
+	set->phys_bits = max_ext >= 0x80000008u ? (u8)MIN(cpuid(0x80000008u, 0).eax & 0xff, 52u)
+						: DEFAULT_PHYS_BITS;
+}
+
 void features_enable(void)
 {
 	const struct cpu_features *f = &cpu_features;
-	u64 cr4 = read_cr4() | CR4_PAE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_MCE;
+	u64 cr4 = read_cr4() | CR4_PAE | CR4_OSFXSR | CR4_OSXMMEXCPT;
 
 	wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_NXE);
 	write_cr0((read_cr0() & ~(CR0_CD | CR0_NW | CR0_TS | CR0_EM)) | CR0_WP | CR0_NE | CR0_MP);
+	if (f->mce)
+		cr4 |= CR4_MCE;
 	if (f->pge)
 		cr4 |= CR4_PGE;
 	if (f->smep)

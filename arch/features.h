@@ -8,21 +8,26 @@
 #include "lib/types.h"
 
 /* FEATURE(name, leaf, subleaf, register, bit) */
-#define CPU_FEATURES(FEATURE)                      \
-	FEATURE(apic, 1, 0, edx, 9)                \
-	FEATURE(hypervisor, 1, 0, ecx, 31)         \
-	FEATURE(x2apic, 1, 0, ecx, 21)             \
-	FEATURE(xsave, 1, 0, ecx, 26)              \
-	FEATURE(pge, 1, 0, edx, 13)                \
-	FEATURE(smep, 7, 0, ebx, 7)                \
-	FEATURE(smap, 7, 0, ebx, 20)               \
-	FEATURE(umip, 7, 0, ecx, 2)                \
-	FEATURE(nx, 0x80000001, 0, edx, 20)        \
-	FEATURE(page1g, 0x80000001, 0, edx, 26)    \
-	FEATURE(rdtscp, 0x80000001, 0, edx, 27)    \
-	FEATURE(svm, 0x80000001, 0, ecx, 2)        \
-	FEATURE(vmx, 1, 0, ecx, 5)                 \
-	FEATURE(xsaveerptr, 0x80000008, 0, ebx, 2) \
+#define CPU_FEATURES(FEATURE)                         \
+	FEATURE(apic, 1, 0, edx, 9)                   \
+	FEATURE(mce, 1, 0, edx, 7)                    \
+	FEATURE(mca, 1, 0, edx, 14)                   \
+	FEATURE(hypervisor, 1, 0, ecx, 31)            \
+	FEATURE(x2apic, 1, 0, ecx, 21)                \
+	FEATURE(xsave, 1, 0, ecx, 26)                 \
+	FEATURE(pge, 1, 0, edx, 13)                   \
+	FEATURE(smep, 7, 0, ebx, 7)                   \
+	FEATURE(smap, 7, 0, ebx, 20)                  \
+	FEATURE(umip, 7, 0, ecx, 2)                   \
+	FEATURE(nx, 0x80000001, 0, edx, 20)           \
+	FEATURE(page1g, 0x80000001, 0, edx, 26)       \
+	FEATURE(rdtscp, 0x80000001, 0, edx, 27)       \
+	FEATURE(svm, 0x80000001, 0, ecx, 2)           \
+	FEATURE(vmx, 1, 0, ecx, 5)                    \
+	FEATURE(npt, 0x8000000a, 0, edx, 0)           \
+	FEATURE(nrips, 0x8000000a, 0, edx, 3)         \
+	FEATURE(flush_by_asid, 0x8000000a, 0, edx, 6) \
+	FEATURE(xsaveerptr, 0x80000008, 0, ebx, 2)    \
 	FEATURE(invariant_tsc, 0x80000007, 0, edx, 8)
 
 struct cpu_features {

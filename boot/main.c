@@ -65,7 +65,7 @@ static const void *map_low(hpa_t addr, u64 len)
 
 static void banner(void)
 {
-	char names[200];
+	char names[300];
 
 	log_info("Sill %s (%s), a micro-hypervisor", SILL_VERSION, SILL_COMMIT);
 	log_info("boot: loader \"%s\", command line \"%s\", %u modules", info.loader, info.cmdline,

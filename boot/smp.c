@@ -8,12 +8,15 @@
 #include "arch/clock.h"
 #include "arch/cpu.h"
 #include "arch/direct_map.h"
+#include "arch/feature_set.h"
 #include "arch/features.h"
 #include "lib/err.h"
 #include "lib/log.h"
+#include "lib/printf.h"
 #include "lib/string.h"
 #include "mm/heap.h"
 #include "mm/host_tables.h"
+#include "vm/cpuid.h"
 #include "vm/sched.h"
 #include "vm/vm.h"
 
@@ -33,7 +36,11 @@ static struct percpu boot_cpu;
 
 /* What a starting CPU reports about itself in percpu.online. */
 enum { CPU_SILENT, CPU_UP, CPU_REFUSED };
-static const char *refusal; /* written by the one CPU that is starting */
+static char refusal[200]; /* written by the one CPU that is starting; "": none */
+
+/* What every CPU must have, because the boot CPU has it. */
+static struct feature_set first_features;
+static u32 needed_features[FEATURE_WORD_COUNT];
 
 void smp_boot_cpu_early(void)
 {
@@ -70,19 +77,47 @@ int smp_boot_cpu_stacks(void)
 	return sched_init_cpu(0);
 }
 
+/* The boot CPU's choices: what Sill itself uses, and what guests are told they can use. */
+static void find_needed_features(void)
+{
+	feature_set_read(&first_features);
+	for (u32 i = 0; i < FEATURE_WORD_COUNT; i++) {
+		const struct feature_word *word = &feature_words[i];
+
+		needed_features[i] = feature_word_used(word) |
+				     cpuid_shown(word->leaf, word->subleaf, word->reg);
+	}
+}
+
+__noreturn static void ap_refuse(struct percpu *cpu)
+{
+	atomic_store(&cpu->online, (u32)CPU_REFUSED);
+	cpu_stop();
+}
+
 /* The first C code of every other CPU, on its own stack. */
 __noreturn static void ap_main(struct percpu *cpu)
 {
+	struct feature_set own;
+	char missing[sizeof(refusal) - 16];
+	const char *reason;
+
+	/* First: to turn on what this CPU lacks would be a fault, and there is no IDT yet. */
+	feature_set_read(&own);
+	if (feature_set_missing(&first_features, &own, needed_features, missing, sizeof(missing))) {
+		str_printf(refusal, sizeof(refusal), "it lacks %s", missing);
+		ap_refuse(cpu);
+	}
 	features_enable();
 	host_tables_load();
 	percpu_load(cpu);
 	apic_enable();
-	refusal = backend->probe();
-	if (!refusal && backend->cpu_enable())
-		refusal = "no memory";
-	if (refusal) {
-		atomic_store(&cpu->online, (u32)CPU_REFUSED);
-		cpu_stop();
+	reason = backend->probe();
+	if (!reason && backend->cpu_enable())
+		reason = "no memory";
+	if (reason) {
+		strlcpy(refusal, reason, sizeof(refusal));
+		ap_refuse(cpu);
 	}
 	atomic_store(&cpu->online, (u32)CPU_UP);
 	sched_run();
@@ -159,14 +194,15 @@ static int start_cpu(u32 id, hpa_t trampoline)
 		err = sched_init_cpu(index);
 	if (err)
 		return err;
-	refusal = NULL;
+	refusal[0] = '\0';
 	put_field(page, trampoline_stack, cpu->stacks[STACK_MAIN].top, 8);
 	put_field(page, trampoline_argument, (u64)cpu, 8);
 	if (!wake(cpu, trampoline)) {
 		/* It may still wake up one day: its area and stack stay. INIT keeps it from that. */
 		apic_send_init(id);
 		log_warn("cpu: APIC id %u does not answer: left out", id);
-	} else if (cpu->online == CPU_REFUSED) {
+	} else if (atomic_load(&cpu->online) == CPU_REFUSED) {
+		apic_send_init(id);
 		log_warn("cpu: APIC id %u: %s: left out", id, refusal);
 	} else {
 		cpu_count++;
@@ -183,6 +219,7 @@ void smp_start(const struct acpi_madt *madt, u32 limit, hpa_t trampoline)
 		return;
 	}
 	prepare_trampoline(trampoline);
+	find_needed_features();
 	for (u32 i = 0; i < madt->cpu_count && cpu_count < limit; i++) {
 		u32 id = madt->cpus[i].apic_id;
 

@@ -26,7 +26,7 @@ static void cmd_help(u32 argc __unused, char **argv __unused)
 
 static void cmd_version(u32 argc __unused, char **argv __unused)
 {
-	char names[200];
+	char names[300];
 
 	features_names(names, sizeof(names));
 	shell_print("sill version=%s commit=%s backend=%s paging=%s uptime-ms=%llu\n", SILL_VERSION,

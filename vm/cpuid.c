@@ -37,6 +37,8 @@
 /* SYSCALL NX MMXEXT 1G RDTSCP LM, and AMD's copies of leaf 1 */
 #define EXT1_EDX ((LEAF1_EDX & 0x0183f3ffu) | B(11) | B(20) | B(22) | B(24) | B(26) | B(27) | B(29))
 #define EXT7_EDX B(8) /* invariant TSC */
+/* XSAVEOPT and XGETBV(1); not the compacted forms, which would need their sizes and XSS. */
+#define XSAVE_FEATURES (B(0) | B(2))
 
 struct cpuid_rule {
 	u32 leaf;
@@ -87,6 +89,24 @@ static void apply_rules(struct cpuid_table *table)
 				     0x80000000u + CPUID_EXTENDED_LEAVES - 1);
 }
 
+u32 cpuid_shown(u32 leaf, u32 subleaf, enum feature_reg reg)
+{
+	if (leaf == 0xd && subleaf == 1 && reg == FEATURE_EAX)
+		return XSAVE_FEATURES;
+	for (u32 i = 0; i < ARRAY_SIZE(rules) && !subleaf; i++) {
+		const u32 shown[] = {
+			[FEATURE_EAX] = rules[i].eax,
+			[FEATURE_EBX] = rules[i].ebx,
+			[FEATURE_ECX] = rules[i].ecx,
+			[FEATURE_EDX] = rules[i].edx,
+		};
+
+		if (rules[i].leaf == leaf)
+			return shown[reg];
+	}
+	return 0;
+}
+
 /* Leaf 0Dh: the components of XCR0 that a guest may enable, and their places. */
 static void xsave_leaf(struct cpuid_table *table)
 {
@@ -102,8 +122,7 @@ static void xsave_leaf(struct cpuid_table *table)
 		table->xsave[0].ecx = avx.ebx + avx.eax;
 		table->xsave[2] = (struct cpuid){ .eax = avx.eax, .ebx = avx.ebx };
 	}
-	/* XSAVEOPT and XGETBV(1); not the compacted forms, which would need their sizes and XSS. */
-	table->xsave[1].eax = cpuid(0xd, 1).eax & (B(0) | B(2));
+	table->xsave[1].eax = cpuid(0xd, 1).eax & XSAVE_FEATURES;
 }
 
 /* Each CR4 bit comes with a feature: without it, setting the bit is #GP as on such a CPU. */

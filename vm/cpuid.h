@@ -5,6 +5,7 @@
 #pragma once
 
 #include "arch/cpu.h"
+#include "arch/feature_set.h"
 #include "lib/types.h"
 
 struct vcpu;
@@ -22,6 +23,9 @@ struct cpuid_table {
 	u64 cr4_allowed, efer_allowed; /* bits that CR4 and EFER may have */
 	u64 xcr0_allowed;
 };
+
+/* The bits of the CPU's feature word that guests are shown. */
+u32 cpuid_shown(u32 leaf, u32 subleaf, enum feature_reg reg);
 
 /* Fill table for a guest of this machine. */
 void cpuid_table_init(struct cpuid_table *table);

@@ -60,7 +60,7 @@ def test_nmis_while_booting(machine):
         storm(m, 10)
         m.drain(0)
     assert m.lines(r"cpu: 4 of 4 up")
-    assert sum(nmis(m)) > 100
+    assert all(count > 0 for count in nmis(m))
 
 
 def test_nmis_while_a_guest_runs(machine):
@@ -78,4 +78,5 @@ def test_nmis_while_idle(machine):
     storm(m, 100)
     after = nmis(m)
     assert len(after) == 2
-    assert all(b - a >= 100 for a, b in zip(before, after))
+    # Those that come before the last one is taken are one with it.
+    assert all(b > a for a, b in zip(before, after))
