@@ -9,6 +9,7 @@
 #include "arch/console.h"
 #include "arch/cpu.h"
 #include "arch/log.h"
+#include "arch/mce.h"
 #include "arch/percpu.h"
 #include "arch/symbols.h"
 #include "arch/traps.h"
@@ -117,11 +118,23 @@ static void backtrace(u64 rip, u64 rbp)
 	}
 }
 
+/* What was the reason of the panic, or just came to light in the banks. */
+static void report_machine_checks(void)
+{
+	char text[160];
+
+	for (u32 bank = 0; mce_take(&bank, text, sizeof(text));)
+		report("machine check %s\n", text);
+	if (mce_take_global(text, sizeof(text)))
+		report("machine check %s\n", text);
+}
+
 __noreturn static void panic_end(void)
 {
 	const void *vcpu = this_cpu()->vcpu;
 	char text[100];
 
+	report_machine_checks();
 	if (vcpu && describe_vcpu) {
 		describe_vcpu(vcpu, text, sizeof(text));
 		report("running vCPU: %s\n", text);

@@ -9,6 +9,7 @@
 #include "arch/direct_map.h"
 #include "arch/features.h"
 #include "arch/log.h"
+#include "arch/mce.h"
 #include "arch/panic.h"
 #include "arch/percpu.h"
 #include "arch/power.h"
@@ -206,8 +207,10 @@ static void start_vms(void)
 __noreturn static void boot_late(void)
 {
 	const struct backend *chosen;
-	const char *reason = machine_init(&info);
+	const char *reason;
 
+	mce_init();
+	reason = machine_init(&info);
 	if (reason)
 		refuse(reason);
 	chosen = choose_backend();

@@ -10,6 +10,7 @@
 #include "arch/direct_map.h"
 #include "arch/feature_set.h"
 #include "arch/features.h"
+#include "arch/mce.h"
 #include "lib/err.h"
 #include "lib/log.h"
 #include "lib/printf.h"
@@ -111,6 +112,7 @@ __noreturn static void ap_main(struct percpu *cpu)
 	features_enable();
 	host_tables_load();
 	percpu_load(cpu);
+	mce_init();
 	apic_enable();
 	reason = backend->probe();
 	if (!reason && backend->cpu_enable())

@@ -4,6 +4,8 @@
 import os
 import socket
 
+import pytest
+
 import texts
 from harness import LIMIT, guest, packet, symbols
 
@@ -80,3 +82,33 @@ def test_nmis_while_idle(machine):
     assert len(after) == 2
     # Those that come before the last one is taken are one with it.
     assert all(b > a for a, b in zip(before, after))
+
+
+# VAL, UC, EN, MISCV, ADDRV, PCC and a code; the same corrected.
+UNCORRECTED = 0xBE00000000000175
+CORRECTED = 0x8C00000000000151
+
+
+@pytest.mark.parametrize("cpu", [0, 1])
+def test_machine_check_is_reported(machine, cpu):
+    m = machine(append="on-idle=debug-exit", smp=2, modules=[guest("reset", "mem=16M", "ask=1")])
+    m.expect(texts.GUEST_ASKS)  # on CPU 1, where it waits; CPU 0 sleeps
+    m.monitor(f"mce {cpu} 3 {UNCORRECTED:#x} 0x4 0x1234000 0x8c")
+    found = m.expect(texts.PANIC + r": #MC[^\n]*", panic_ok=True)
+    assert f"CPU {cpu}" in found[0]
+    m.expect(r"machine check bank 3: uncorrected error, code 0175, context corrupt, "
+             r"status be00000000000175, address 1234000, misc 8c", panic_ok=True)
+    m.expect(r"machine check global status 4: the program at rip cannot be continued",
+             panic_ok=True)
+    m.expect(texts.PANIC_END, panic_ok=True)
+
+
+def test_machine_check_from_before(machine):
+    """Firmware, or the system before, has left one in a bank: it is said, and does no harm."""
+    m = machine(append="on-idle=shell", smp=2, extra=["-S"])
+    run_to(m, "nmi_masked")
+    m.monitor(f"mce 0 5 {CORRECTED:#x} 0x0 0x5678000 0x0")
+    m.qmp("cont")
+    m.expect(r"warning: cpu 0: machine check from before the start: bank 5: corrected error, "
+             r"code 0151, status 8c00000000000151, address 5678000")
+    m.expect(texts.PROMPT)
