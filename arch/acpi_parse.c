@@ -124,8 +124,10 @@ struct root {
 	u32 count;
 };
 
-static bool open_root(struct root *root, struct bytes rsdp, const void *(*map)(hpa_t addr, u64 len))
+static bool open_root(struct root *root, const void *rsdp_data, u64 len,
+		      const void *(*map)(hpa_t addr, u64 len))
 {
+	struct bytes rsdp = { .data = rsdp_data, .len = len };
 	u64 count;
 
 	*root = (struct root){ .entry_size = 8 };
@@ -145,14 +147,19 @@ static bool open_root(struct root *root, struct bytes rsdp, const void *(*map)(h
 }
 _Static_assert(MAX_TABLES == 256, "as the message says");
 
+static hpa_t table_addr(const struct root *root, u32 index)
+{
+	u64 offset = ACPI_HEADER_SIZE + (u64)index * root->entry_size;
+
+	return HPA(bytes_get(root->table, offset, root->entry_size));
+}
+
 /* The first sound table with this signature, or an empty view. */
 static struct bytes find_table(const struct root *root, const char *signature,
 			       const void *(*map)(hpa_t addr, u64 len))
 {
 	for (u32 i = 0; i < root->count; i++) {
-		u64 addr = bytes_get(root->table, ACPI_HEADER_SIZE + (u64)i * root->entry_size,
-				     root->entry_size);
-		struct bytes table = acpi_table_at(HPA(addr), signature, map);
+		struct bytes table = acpi_table_at(table_addr(root, i), signature, map);
 
 		if (table.len)
 			return table;
@@ -160,23 +167,57 @@ static struct bytes find_table(const struct root *root, const char *signature,
 	return (struct bytes){ .data = NULL, .len = 0 };
 }
 
+/* Signatures are input as well: what cannot be printed becomes a '?'. */
+static void collect_names(struct acpi_info *info, const struct root *root,
+			  const void *(*map)(hpa_t addr, u64 len))
+{
+	for (u32 i = 0; i < root->count && info->name_count < ACPI_NAMES_MAX; i++) {
+		const u8 *signature = map(table_addr(root, i), ACPI_HEADER_SIZE);
+		char *name = info->names[info->name_count];
+
+		if (!signature)
+			continue;
+		for (u32 c = 0; c < 4; c++)
+			name[c] = signature[c] > ' ' && signature[c] < 0x7f ? (char)signature[c]
+									    : '?';
+		info->name_count++;
+	}
+}
+
+void acpi_find_spcr(struct acpi_spcr *spcr, const void *rsdp, u64 len,
+		    const void *(*map)(hpa_t addr, u64 len))
+{
+	struct bytes table;
+	struct root root;
+
+	*spcr = (struct acpi_spcr){ 0 };
+	if (!acpi_rsdp_is_valid(rsdp, len) || !open_root(&root, rsdp, len, map))
+		return;
+	table = find_table(&root, "SPCR", map);
+	if (table.len)
+		acpi_spcr_parse(spcr, table);
+}
+
 int acpi_parse(struct acpi_info *info, const void *rsdp, u64 len,
 	       const void *(*map)(hpa_t addr, u64 len))
 {
-	struct bytes view = { .data = rsdp, .len = len };
 	struct bytes table;
 	struct root root;
 
 	memset(info, 0, sizeof(*info));
 	if (!acpi_rsdp_is_valid(rsdp, len))
 		return E_INVAL;
-	if (!open_root(&root, view, map))
+	if (!open_root(&root, rsdp, len, map))
 		return E_NOENT;
+	collect_names(info, &root, map);
 	table = find_table(&root, "APIC", map);
 	if (table.len)
 		acpi_madt_parse(&info->madt, table);
 	table = find_table(&root, "FACP", map);
 	if (table.len)
 		acpi_fadt_parse(&info->fadt, table, map);
+	table = find_table(&root, "HPET", map);
+	if (table.len)
+		acpi_hpet_parse(info, table);
 	return 0;
 }

@@ -19,8 +19,6 @@
 struct acpi_cpu {
 	u32 apic_id;
 	u32 uid; /* as AML calls it */
-	bool enabled;
-	bool online_capable; /* not enabled, but firmware may plug it in */
 };
 
 struct acpi_ioapic {
@@ -46,8 +44,10 @@ struct acpi_madt {
 	u64 lapic_addr;
 	bool pcat_compat; /* there are two 8259 that must be masked */
 	u32 cpu_count;
-	struct acpi_cpu cpus[ACPI_MAX_CPUS]; /* usable ones, in the table's order, no id twice */
+	struct acpi_cpu cpus[ACPI_MAX_CPUS]; /* enabled ones, in the table's order, no id twice */
 	u32 cpus_dropped; /* for which there was no room */
+	u32 cpus_disabled; /* entries of CPUs that are not enabled, if firmware could plug them in or not */
+	u32 cpus_repeated; /* entries whose id an enabled CPU before had */
 	u32 ioapic_count;
 	struct acpi_ioapic ioapics[ACPI_MAX_IOAPICS];
 	u32 iso_count;
@@ -75,9 +75,24 @@ struct acpi_fadt {
 	u8 s5_typ_a, s5_typ_b;
 };
 
+/* The serial port that firmware uses as its console: a 16550 in I/O space. */
+struct acpi_spcr {
+	u16 port; /* 0: none that we can use */
+	u32 baud; /* 0: leave the speed as it is */
+	bool has_gsi, has_irq; /* of an I/O APIC; of the 8259 pair */
+	u32 gsi;
+	u8 irq;
+};
+
+/* How many names of tables are kept, for people, in their order. */
+#define ACPI_NAMES_MAX 48u
+
 struct acpi_info {
 	struct acpi_madt madt;
 	struct acpi_fadt fadt;
+	u64 hpet_addr; /* of its registers, 0: none */
+	u32 name_count;
+	char names[ACPI_NAMES_MAX][5];
 };
 
 /*
@@ -101,3 +116,7 @@ bool acpi_rsdp_is_valid(const void *rsdp, u64 len);
  */
 int __must_check acpi_parse(struct acpi_info *info, const void *rsdp, u64 len,
 			    const void *(*map)(hpa_t addr, u64 len));
+
+/* Only the console's serial port, for an early look: spcr->port is 0 when there is none. */
+void acpi_find_spcr(struct acpi_spcr *spcr, const void *rsdp, u64 len,
+		    const void *(*map)(hpa_t addr, u64 len));

@@ -44,7 +44,6 @@ enum madt_type {
 
 #define MADT_PCAT_COMPAT 0x1u
 #define CPU_ENABLED 0x1u
-#define CPU_ONLINE_CAPABLE 0x2u
 #define BUS_ISA 0u
 /* All CPUs at once: no CPU has it as its own. */
 #define BROADCAST_ID 0xffu
@@ -52,24 +51,23 @@ enum madt_type {
 
 static void add_cpu(struct acpi_madt *madt, u32 apic_id, u32 uid, u32 flags)
 {
-	/* Firmware describes what could be soldered in, too. */
-	if (!(flags & (CPU_ENABLED | CPU_ONLINE_CAPABLE)))
+	/* Firmware describes what could be soldered or plugged in, too: hundreds, in front or between. */
+	if (!(flags & CPU_ENABLED)) {
+		madt->cpus_disabled++;
 		return;
+	}
 	/* One CPU may have an entry of each kind; to start it twice would be fatal. */
 	for (u32 i = 0; i < madt->cpu_count; i++) {
-		if (madt->cpus[i].apic_id == apic_id)
+		if (madt->cpus[i].apic_id == apic_id) {
+			madt->cpus_repeated++;
 			return;
+		}
 	}
 	if (madt->cpu_count == ACPI_MAX_CPUS) {
 		madt->cpus_dropped++;
 		return;
 	}
-	madt->cpus[madt->cpu_count++] = (struct acpi_cpu){
-		.apic_id = apic_id,
-		.uid = uid,
-		.enabled = flags & CPU_ENABLED,
-		.online_capable = flags & CPU_ONLINE_CAPABLE,
-	};
+	madt->cpus[madt->cpu_count++] = (struct acpi_cpu){ .apic_id = apic_id, .uid = uid };
 }
 
 static void parse_lapic(struct acpi_madt *madt, struct bytes entry)

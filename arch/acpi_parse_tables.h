@@ -23,5 +23,8 @@ void acpi_madt_parse(struct acpi_madt *madt, struct bytes table);
 void acpi_fadt_parse(struct acpi_fadt *fadt, struct bytes table,
 		     const void *(*map)(hpa_t addr, u64 len));
 
+void acpi_spcr_parse(struct acpi_spcr *spcr, struct bytes table);
+void acpi_hpet_parse(struct acpi_info *info, struct bytes table);
+
 /* Find the package _S5_ in a DSDT. False: there is none with two sleep types. */
 bool acpi_s5_find(struct bytes dsdt, u8 *typ_a, u8 *typ_b);

@@ -225,7 +225,7 @@ void smp_start(const struct acpi_madt *madt, u32 limit, hpa_t trampoline)
 	for (u32 i = 0; i < madt->cpu_count && cpu_count < limit; i++) {
 		u32 id = madt->cpus[i].apic_id;
 
-		if (!madt->cpus[i].enabled || id == boot_cpu.apic_id)
+		if (id == boot_cpu.apic_id)
 			continue;
 		if (id > 254 && !apic_is_x2apic()) {
 			log_warn("cpu: APIC id %u needs x2APIC, which this CPU lacks: left out",

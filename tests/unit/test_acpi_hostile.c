@@ -13,7 +13,6 @@ static void check_info(void)
 	assert_true(madt->ioapic_count <= ACPI_MAX_IOAPICS);
 	assert_true(madt->iso_count <= ACPI_MAX_ISOS);
 	for (u32 i = 0; i < madt->cpu_count; i++) {
-		assert_true(madt->cpus[i].enabled || madt->cpus[i].online_capable);
 		for (u32 j = 0; j < i; j++)
 			assert_int_not_equal(madt->cpus[i].apic_id, madt->cpus[j].apic_id);
 	}
@@ -21,6 +20,9 @@ static void check_info(void)
 		for (u32 j = 0; j < i; j++)
 			assert_int_not_equal(madt->isos[i].irq, madt->isos[j].irq);
 	}
+	assert_true(info.name_count <= ACPI_NAMES_MAX);
+	for (u32 i = 0; i < info.name_count; i++)
+		assert_int_equal(strnlen(info.names[i], 5), 4);
 	assert_true(info.fadt.s5_typ_a <= 7 && info.fadt.s5_typ_b <= 7);
 }
 
@@ -160,7 +162,7 @@ static void test_second_copy(void **state)
 	put_header(OTHER_ADDR, "APIC", 56);
 	image_put_u8(OTHER_ADDR + 50, 1);
 	parse_sound_headers();
-	assert_int_equal(info.madt.cpu_count, 3);
+	assert_int_equal(info.madt.cpu_count, 2);
 	assert_int_equal(log_lines(), 1);
 	assert_non_null(strstr(host_log, "APIC at 0x10800 has a wrong checksum"));
 }
