@@ -1,18 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The TSC as clock, its calibration, and the date at start-up. See clock.h.
+ * The TSC as clock, and the date at start-up. See clock.h.
  */
 #include "arch/clock.h"
 
 #include "arch/apic.h"
 #include "arch/cpu.h"
 #include "arch/percpu.h"
-
-#define PM_TIMER_HZ 3579545ull
-#define PM_TIMER_MASK 0xffffffu /* 24 bits are always there */
-#define PIT_HZ 1193182ull
-#define CALIBRATE_MS 10u
-#define POLL_LIMIT 100000000u
 
 static u64 tsc_base __ro_after_init;
 static u64 tsc_khz __ro_after_init;
@@ -40,36 +34,6 @@ void clock_delay_us(u64 us)
 
 	while (clock_ns() < end)
 		cpu_relax();
-}
-
-/* Wait 10 ms by the PM timer. Returns the exact time in ns, 0 when the timer stands still. */
-static u64 wait_pm_timer(u16 port)
-{
-	u32 start = inl(port), ticks = 0;
-	u32 wanted = (u32)(PM_TIMER_HZ * CALIBRATE_MS / 1000);
-
-	for (u32 i = 0; i < POLL_LIMIT && ticks < wanted; i++) {
-		ticks = (inl(port) - start) & PM_TIMER_MASK;
-		if (!ticks && i > 100000)
-			return 0;
-	}
-	return ticks < wanted ? 0 : (u64)ticks * NS_PER_SEC / PM_TIMER_HZ;
-}
-
-/* Wait 10 ms by channel 2 of the PIT in one-shot mode: port 61h shows its output. */
-static u64 wait_pit(void)
-{
-	u16 count = (u16)(PIT_HZ * CALIBRATE_MS / 1000);
-
-	outb(0x61, (u8)((inb(0x61) & ~0x02u) | 0x01u));
-	outb(0x43, 0xb0);
-	outb(0x42, (u8)count);
-	outb(0x42, (u8)(count >> 8));
-	for (u32 i = 0; i < POLL_LIMIT; i++) {
-		if (inb(0x61) & 0x20)
-			return (u64)count * NS_PER_SEC / PIT_HZ;
-	}
-	return 0;
 }
 
 static u8 cmos_read(u8 reg)
@@ -114,31 +78,21 @@ static void read_date(void)
 		     seconds;
 }
 
-const char *clock_init(u16 pm_timer_port)
+bool clock_init(enum clock_source wanted, const struct clock_hardware *hardware,
+		enum clock_source *used)
 {
-	const char *source = "ACPI PM timer";
-	u64 start, ticks, ns = 0;
-	u32 apic_ticks;
+	enum clock_source first = wanted == CLOCK_AUTO ? CLOCK_PM_TIMER : wanted;
+	enum clock_source last = wanted == CLOCK_AUTO ? CLOCK_PIT : wanted;
+	struct clock_ratio ratio;
 
-	apic_timer_start_counting();
-	start = rdtsc();
-	if (pm_timer_port)
-		ns = wait_pm_timer(pm_timer_port);
-	if (!ns) {
-		source = "PIT";
-		apic_timer_start_counting();
-		start = rdtsc();
-		ns = wait_pit();
+	for (*used = first; !clock_calibrate(*used, hardware, &ratio); (*used)++) {
+		if (*used == last)
+			return false;
 	}
-	ticks = rdtsc() - start;
-	apic_ticks = apic_timer_elapsed();
-	apic_timer_stop();
-	if (!ns || !ticks || !apic_ticks)
-		return NULL;
-	tsc_khz = ticks * 1000000 / ns;
-	ns_scale = (ns << 32) / ticks;
+	tsc_khz = ratio.tsc_ticks * 1000000 / ratio.ns;
+	ns_scale = (ratio.ns << 32) / ratio.tsc_ticks;
 	tsc_base = rdtsc();
-	apic_timer_set_frequency((u64)apic_ticks * NS_PER_SEC / ns);
+	apic_timer_set_frequency((u64)ratio.apic_ticks * NS_PER_SEC / ratio.ns);
 	read_date();
-	return source;
+	return true;
 }

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Time: nanoseconds since start-up, from the TSC, which is calibrated against the
- * ACPI PM timer or the PIT. Host tests provide their own clock_ns().
+ * Time: nanoseconds since start-up, from the TSC, which is calibrated against
+ * a clock of known frequency. Host tests provide their own clock_ns().
  */
 #pragma once
 
+#include "arch/clock_sources.h"
 #include "lib/types.h"
 
 #define NS_PER_SEC 1000000000ull
@@ -20,11 +21,11 @@ u64 clock_tsc_khz(void);
 u64 clock_boot_epoch(void);
 
 /*
- * Calibrate the TSC and the local APIC timer, over 10 ms, against the ACPI PM timer at
- * pm_timer_port, or against the PIT when that is 0. Returns what was used, for the boot log;
- * NULL when neither counts.
+ * Calibrate the TSC and the local APIC timer over 10 ms by the wanted source, or by the first one that
+ * counts. Which that was is left in *used. False: none does.
  */
-const char *clock_init(u16 pm_timer_port);
+bool clock_init(enum clock_source wanted, const struct clock_hardware *hardware,
+		enum clock_source *used);
 
 /* Wait, for start-up protocols only. */
 void clock_delay_us(u64 us);

@@ -16,6 +16,7 @@
 #include "arch/power.h"
 #include "arch/traps.h"
 #include "boot/memory.h"
+#include "boot/serial.h"
 #include "boot/smp.h"
 #include "lib/log.h"
 #include "lib/string.h"
@@ -25,8 +26,10 @@
 #define PIC_SLAVE_DATA 0xa1
 #define PIC_MASTER_COMMAND 0x20
 #define PIC_SLAVE_COMMAND 0xa0
+#define ISA_IRQS 16u
 #define LAPIC_DEFAULT 0xfee00000ull
 #define LAPIC_LEN 0x1000u
+#define HPET_LEN 0x400u
 #define IOAPIC_LEN 0x20u
 
 static struct acpi_info acpi;
@@ -110,22 +113,46 @@ static const char *init_apics(void)
 	return NULL;
 }
 
-const char *machine_init(const struct boot_info *info)
+/* False: nothing there counts, or not what clock= asks for. */
+static bool init_clock(enum clock_source wanted)
 {
-	const char *source, *reason;
+	static const char *const sources[CLOCK_SOURCES] = {
+		[CLOCK_PM_TIMER] = "ACPI PM timer",
+		[CLOCK_HPET] = "HPET",
+		[CLOCK_CPUID] = "CPU's own word (CPUID 15h)",
+		[CLOCK_PIT] = "PIT",
+	};
+	struct clock_hardware hardware = { .pm_timer = acpi.fadt.pm_timer };
+	enum clock_source used;
+
+	if (acpi.hpet_addr)
+		hardware.hpet = (volatile u32 *)host_map_io(HPA(acpi.hpet_addr), HPET_LEN);
+	if (!clock_init(wanted, &hardware, &used)) {
+		log_error(
+			"clock: nothing that clock=%s allows tells the TSC's frequency: there is %s PM "
+			"timer and %s HPET",
+			clock_source_names[wanted], acpi.fadt.pm_timer ? "a" : "no",
+			hardware.hpet ? "an" : "no");
+		return false;
+	}
+	log_info("clock: TSC %llu.%03llu MHz by the %s%s",
+		 (unsigned long long)clock_tsc_khz() / 1000,
+		 (unsigned long long)clock_tsc_khz() % 1000, sources[used],
+		 cpu_features.invariant_tsc ? "" : " (the CPU does not promise a constant rate)");
+	return true;
+}
+
+const char *machine_init(const struct boot_info *info, enum clock_source clock)
+{
+	const char *reason;
 
 	read_acpi(info);
 	init_power();
 	reason = init_apics();
 	if (reason)
 		return reason;
-	source = clock_init(acpi.fadt.pm_timer);
-	if (!source)
-		return "neither the ACPI PM timer nor the PIT counts: no way to calibrate the TSC";
-	log_info("clock: TSC %llu.%03llu MHz by the %s%s",
-		 (unsigned long long)clock_tsc_khz() / 1000,
-		 (unsigned long long)clock_tsc_khz() % 1000, source,
-		 cpu_features.invariant_tsc ? "" : " (the CPU does not promise a constant rate)");
+	if (!init_clock(clock))
+		return "it has no clock to tell the TSC's frequency by";
 	return NULL;
 }
 
@@ -148,11 +175,18 @@ void machine_start_cpus(u32 limit)
 void machine_route_console(void)
 {
 	int irq = console_irq();
-	u32 gsi = (u32)irq;
+	struct serial_interrupt spcr;
+	u32 gsi;
 	bool level = false, low = false;
 
-	if (irq < 0)
-		return;
+	if (irq < 0) {
+		if (!console_present() || !serial_interrupt(&spcr))
+			return;
+		irq = spcr.isa ? (int)spcr.number : -1;
+		/* As buses other than ISA have it. */
+		level = low = !spcr.isa && spcr.number >= ISA_IRQS;
+	}
+	gsi = irq < 0 ? spcr.number : (u32)irq;
 	for (u32 i = 0; i < acpi.madt.iso_count; i++) {
 		const struct acpi_iso *iso = &acpi.madt.isos[i];
 

@@ -4,10 +4,14 @@
  */
 #pragma once
 
+#include "arch/clock_sources.h"
 #include "boot/bootinfo.h"
 
-/* Read the ACPI tables; set up APIC, I/O APICs, clocks and power-off. Logs what was found. */
-const char *machine_init(const struct boot_info *info);
+/*
+ * Read the ACPI tables; set up APIC, I/O APICs, clocks and power-off. Logs what was found. NULL, or
+ * why the machine cannot be used.
+ */
+const char *__must_check machine_init(const struct boot_info *info, enum clock_source clock);
 
 /* Start the other CPUs, at most limit in all. */
 void machine_start_cpus(u32 limit);

@@ -20,6 +20,7 @@
 #include "boot/memory.h"
 #include "boot/options.h"
 #include "boot/selftest.h"
+#include "boot/serial.h"
 #include "boot/smp.h"
 #include "dev/platform.h"
 #include "lib/log.h"
@@ -90,6 +91,7 @@ static void start_console(u32 magic, u32 info_addr)
 	if (err)
 		refuse("it was not started by a multiboot 1 or 2 loader");
 	options_parse(&options, info.cmdline, strlen(info.cmdline));
+	serial_choose(&options, &info, map_low);
 	console_init(options.console_port, options.console_baud);
 	log_set_level(options.log);
 }
@@ -210,7 +212,7 @@ __noreturn static void boot_late(void)
 	const char *reason;
 
 	mce_init();
-	reason = machine_init(&info);
+	reason = machine_init(&info, options.clock);
 	if (reason)
 		refuse(reason);
 	chosen = choose_backend();

@@ -18,6 +18,7 @@
 
 struct option {
 	const char *key;
+	bool bare; /* stands without a value */
 	/* False when the value is wrong; options is unchanged then. */
 	bool (*parse)(struct options *options, struct span value);
 };
@@ -47,6 +48,7 @@ static bool parse_console(struct options *options, struct span value)
 
 	if (span_is(value, "none")) {
 		options->console_port = 0;
+		options->console_given = true;
 		return true;
 	}
 	while (speed.len && *speed.ptr != ',') {
@@ -64,6 +66,7 @@ static bool parse_console(struct options *options, struct span value)
 		return false;
 	options->console_port = port;
 	options->console_baud = (u32)baud;
+	options->console_given = true;
 	return true;
 }
 
@@ -107,6 +110,17 @@ static bool parse_on_idle(struct options *options, struct span value)
 	if (which < 0)
 		return false;
 	options->on_idle = (enum on_idle)which;
+	options->on_idle_given = true;
+	return true;
+}
+
+static bool parse_clock(struct options *options, struct span value)
+{
+	int which = span_match(value, clock_source_names, CLOCK_SOURCES);
+
+	if (which < 0)
+		return false;
+	options->clock = (enum clock_source)which;
 	return true;
 }
 
@@ -152,6 +166,13 @@ static bool parse_escape(struct options *options, struct span value)
 	return true;
 }
 
+/* Of the words that are their own value. */
+static bool parse_doctor(struct options *options, struct span value __unused)
+{
+	options->doctor = true;
+	return true;
+}
+
 static const struct option option_table[] = {
 	{ .key = "console", .parse = parse_console },
 	{ .key = "log", .parse = parse_log },
@@ -160,6 +181,8 @@ static const struct option option_table[] = {
 	{ .key = "cpus", .parse = parse_cpus },
 	{ .key = "escape", .parse = parse_escape },
 	{ .key = "selftest", .parse = parse_selftest },
+	{ .key = "clock", .parse = parse_clock },
+	{ .key = "doctor", .parse = parse_doctor, .bare = true },
 };
 
 static void parse_word(struct options *options, const struct word *word)
@@ -169,12 +192,21 @@ static void parse_word(struct options *options, const struct word *word)
 
 		if (!span_is(word->key, option->key))
 			continue;
-		if (!word->has_value || !option->parse(options, word->value))
+		if (word->has_value == option->bare || !option->parse(options, word->value))
 			log_error("command line: \"" SPAN_FMT "\" is not a value for %s",
 				  SPAN_ARG(word->text), option->key);
 		return;
 	}
 	log_error("command line: \"" SPAN_FMT "\" is not an option", SPAN_ARG(word->text));
+}
+
+/* A loader that gives no file name leaves a bare option in its place. */
+static void parse_file(struct options *options, struct span file)
+{
+	for (u32 i = 0; i < ARRAY_SIZE(option_table); i++) {
+		if (option_table[i].bare && span_is(file, option_table[i].key))
+			option_table[i].parse(options, file);
+	}
 }
 
 void options_parse(struct options *options, const char *text, size_t len)
@@ -194,6 +226,7 @@ void options_parse(struct options *options, const char *text, size_t len)
 	words_start(&words, text, len);
 	while (words_next(&words, &word))
 		parse_word(options, &word);
+	parse_file(options, words.file);
 	if (words.has_tail)
 		log_error("command line: \"--\" and what follows it mean nothing here");
 }

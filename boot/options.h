@@ -4,9 +4,11 @@
  *
  *	console=com1|com2|0xPORT[,BAUD]|none    log=error|warn|info|debug    tdp=auto|off
  *	on-idle=shell|poweroff|reboot|debug-exit    cpus=N    escape=^X|0xNN    selftest=0|1
+ *	clock=auto|cpuid|pm-timer|hpet|pit    doctor
  */
 #pragma once
 
+#include "arch/clock_sources.h"
 #include "lib/log.h"
 #include "lib/types.h"
 
@@ -16,13 +18,17 @@ enum on_idle { ON_IDLE_SHELL, ON_IDLE_POWEROFF, ON_IDLE_REBOOT, ON_IDLE_DEBUG_EX
 #define OPTIONS_ALL_CPUS UINT32_MAX
 
 struct options {
+	bool console_given; /* there was a console= word */
 	u16 console_port; /* 0: none */
-	u32 console_baud; /* a divisor of 115200 */
+	u32 console_baud; /* a divisor of 115200; 0: leave the speed as it is */
 	enum log_level log;
 	bool tdp; /* use two-dimensional paging where the CPU has it */
 	enum on_idle on_idle;
 	u32 cpus; /* use at most so many; OPTIONS_ALL_CPUS is no limit */
 	bool selftest; /* run a guest on every CPU first */
+	bool doctor; /* say what this machine offers and lacks, and stop */
+	bool on_idle_given; /* there was an on-idle= word */
+	enum clock_source clock; /* calibrate by it; CLOCK_AUTO: by the first that works */
 	u8 escape; /* the character that leads from a guest's console to the shell */
 };
 

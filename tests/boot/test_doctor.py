@@ -3,6 +3,7 @@
 
 import os
 import socket
+import struct
 
 import pytest
 
@@ -111,4 +112,75 @@ def test_machine_check_from_before(machine):
     m.qmp("cont")
     m.expect(r"warning: cpu 0: machine check from before the start: bank 5: corrected error, "
              r"code 0151, status 8c00000000000151, address 5678000")
+    m.expect(texts.PROMPT)
+
+
+def test_clock_sources(machine):
+    """Each one by itself, and what is taken when there is neither a PM timer nor a PIT."""
+    measured = []
+    for name, words in {"pm-timer": "ACPI PM timer", "hpet": "HPET", "pit": "PIT"}.items():
+        m = machine(append=f"on-idle=poweroff clock={name}")
+        found = m.expect(rf"clock: TSC (\d+)\.\d+ MHz by the {words}")
+        measured.append(int(found[1]))
+        assert m.wait_exit() == 0
+    assert max(measured) < 1.05 * min(measured), measured
+
+
+@pytest.mark.parametrize("extra, what", [
+    (["-machine", "pc,pit=off,hpet=off", "-no-acpi"], "no PM timer and no HPET"),
+    (["-machine", "pc", "-no-acpi"], None),
+])
+def test_without_acpi(machine, extra, what):
+    """What is left is the PIT; without it, a line."""
+    m = machine(append="on-idle=shell", smp=1, extra=extra)
+    if what:
+        m.expect(rf"error: clock: nothing that clock=auto allows tells [^\n]*{what}")
+        m.expect(r"Sill cannot run here: it has no clock[^\n]*Halted")
+    else:
+        m.expect(r"clock: TSC \d+\.\d+ MHz by the PIT")
+        m.expect(texts.PROMPT)
+
+
+def test_clock_that_cannot_be_had(machine):
+    m = machine(append="on-idle=shell clock=cpuid", smp=1)
+    m.expect(r"error: clock: nothing that clock=cpuid allows tells")
+    m.expect(r"Sill cannot run here: it has no clock[^\n]*Halted")
+
+
+def spcr(port, interface=0, speed=7):
+    """The body of a table SPCR, without its header."""
+    space, width = 1, 8
+    body = struct.pack("<B3xBBBBQBBIBBBBBBHH", interface, space, width, 0, 1, port, 3, 4, 4,
+                       speed, 0, 1, 0, 0, 0, 0xFFFF, 0xFFFF)
+    return body.ljust(44, b"\0")
+
+
+def spcr_option(path, table):
+    (path / "spcr").write_bytes(table)
+    return ["-acpitable", f"sig=SPCR,rev=2,data={path}/spcr"]
+
+
+def test_spcr_names_the_port(machine, tmp_path):
+    """The firmware's console is COM2: so is ours. COM1, where nothing is said, is another one."""
+    extra = ["-serial", "null"] + spcr_option(tmp_path, spcr(0x2F8))
+    m = machine(append="on-idle=shell", extra=extra)
+    m.expect(texts.BANNER)
+    m.expect(texts.PROMPT)
+    m.send("cpus\r")  # its interrupt arrives, too
+    m.expect(r"index=0\b")
+
+
+def test_console_word_beats_spcr(machine, tmp_path):
+    m = machine(append="on-idle=shell console=com1", extra=spcr_option(tmp_path, spcr(0x2F8)))
+    m.expect(texts.PROMPT)
+
+
+@pytest.mark.parametrize("table, why", [
+    (spcr(0x2F8, interface=3), "its port is not a 16550"),
+    (spcr(0x2F8, speed=5), "its speed 5 does not exist"),
+    (spcr(0x2F8)[:20], "it is too short"),
+])
+def test_bad_spcr_is_ignored(machine, tmp_path, table, why):
+    m = machine(append="on-idle=shell", extra=spcr_option(tmp_path, table))
+    m.expect(rf"warning: acpi: the table SPCR is ignored: {why}")
     m.expect(texts.PROMPT)

@@ -89,6 +89,51 @@ static void test_console(void **state)
 	check_console("console=0xfff8,2", 0xfff8, 2);
 }
 
+static void test_given(void **state)
+{
+	(void)state;
+	parse("sill.elf");
+	assert_false(options.console_given || options.on_idle_given || options.doctor);
+	parse("sill.elf console=com1 on-idle=shell");
+	assert_true(options.console_given && options.on_idle_given);
+	parse("sill.elf console=none");
+	assert_true(options.console_given);
+	parse("sill.elf console=com9 on-idle=x");
+	assert_false(options.console_given || options.on_idle_given);
+}
+
+static void test_doctor(void **state)
+{
+	(void)state;
+	parse("sill.elf log=debug doctor");
+	assert_string_equal(host_log, "");
+	assert_true(options.doctor);
+	/* GRUB gives no file name. */
+	parse("doctor");
+	assert_string_equal(host_log, "");
+	assert_true(options.doctor);
+	parse("doctor log=debug");
+	assert_true(options.doctor);
+	assert_int_equal(options.log, LOG_DEBUG);
+	parse("/boot/doctor.elf log=debug");
+	assert_false(options.doctor);
+}
+
+static void test_clock(void **state)
+{
+	static const char *const names[] = { "auto", "pm-timer", "hpet", "cpuid", "pit" };
+
+	(void)state;
+	for (u32 i = 0; i < ARRAY_SIZE(names); i++) {
+		char text[32];
+
+		snprintf(text, sizeof(text), "sill.elf clock=%s", names[i]);
+		parse(text);
+		assert_string_equal(host_log, "");
+		assert_int_equal(options.clock, i);
+	}
+}
+
 static void check_escape(const char *text, u8 escape)
 {
 	parse(text);
@@ -166,6 +211,11 @@ static void test_wrong(void **state)
 		"escape=0x0",
 		"escape=0x100",
 		"escape=0x",
+		"doctor=1",
+		"doctor=",
+		"clock=",
+		"clock=tsc",
+		"clock",
 		"quiet",
 		"Console=com1",
 		"=",
@@ -186,7 +236,8 @@ static void test_wrong(void **state)
 static void test_random(void **state)
 {
 	static const char valid[] =
-		"sill.elf console=0x3f8,9600 log=debug tdp=off on-idle=poweroff cpus=2 escape=^A";
+		"sill.elf console=0x3f8,9600 log=debug tdp=off on-idle=poweroff cpus=2 escape=^A "
+		"clock=hpet doctor";
 	struct mutator m = { .state = 5 };
 
 	(void)state;
@@ -215,7 +266,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_defaults), cmocka_unit_test(test_all),
 		cmocka_unit_test(test_console),  cmocka_unit_test(test_escape),
-		cmocka_unit_test(test_wrong),    cmocka_unit_test(test_random),
+		cmocka_unit_test(test_given),    cmocka_unit_test(test_doctor),
+		cmocka_unit_test(test_clock),    cmocka_unit_test(test_wrong),
+		cmocka_unit_test(test_random),
 	};
 
 	return cmocka_run_group_tests_name("options", tests, NULL, NULL);
