@@ -15,7 +15,8 @@ static u64 boot_epoch __ro_after_init;
 
 u64 clock_ns(void)
 {
-	return (u64)(((unsigned __int128)(rdtsc() - tsc_base) * ns_scale) >> 32);
+	return (u64)(((unsigned __int128)(rdtsc() - this_cpu()->tsc_skew - tsc_base) * ns_scale) >>
+		     32);
 }
 
 u64 clock_tsc_khz(void)

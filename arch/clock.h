@@ -11,7 +11,7 @@
 #define NS_PER_SEC 1000000000ull
 #define NS_PER_MS 1000000ull
 
-/* Nanoseconds since clock_init(); monotonic on each CPU. */
+/* Nanoseconds since clock_init(); monotonic on each CPU, and the same on all of them (tsc_sync.h). */
 u64 clock_ns(void);
 
 /* TSC ticks per millisecond. */

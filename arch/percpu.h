@@ -46,6 +46,7 @@ struct percpu {
 	u32 nmi_seen; /* [self] set by every NMI: see vmx/enter.S */
 	u32 attention; /* [atomic] 1: its main loop must look again before it enters or sleeps */
 	u32 online; /* [atomic] 1: up, in the main loop */
+	u64 tsc_skew; /* [const] its TSC minus the boot CPU's, modulo 2^64; 0 when they are in step */
 	struct stack stacks[STACK_COUNT]; /* [const] */
 	u64 gdt[5]; /* [const] null, code, data, TSS (two) */
 	struct tss tss; /* [const] */

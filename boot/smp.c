@@ -11,6 +11,7 @@
 #include "arch/feature_set.h"
 #include "arch/features.h"
 #include "arch/mce.h"
+#include "arch/tsc_sync.h"
 #include "lib/err.h"
 #include "lib/log.h"
 #include "lib/printf.h"
@@ -36,8 +37,12 @@ extern const u8 trampoline_start[], trampoline_end[], trampoline_far32[], trampo
 static struct percpu boot_cpu;
 
 /* What a starting CPU reports about itself in percpu.online. */
-enum { CPU_SILENT, CPU_UP, CPU_REFUSED };
+enum { CPU_SILENT, CPU_UP, CPU_REFUSED, CPU_MEASURED /* its TSC, right now */ };
 static char refusal[200]; /* written by the one CPU that is starting; "": none */
+
+static struct tsc_meeting meeting;
+static u64 largest_error; /* of the TSCs that were found in step */
+static bool skewed; /* some were not */
 
 /* What every CPU must have, because the boot CPU has it. */
 static struct feature_set first_features;
@@ -112,6 +117,8 @@ __noreturn static void ap_main(struct percpu *cpu)
 	features_enable();
 	host_tables_load();
 	percpu_load(cpu);
+	atomic_store(&cpu->online, (u32)CPU_MEASURED);
+	tsc_sync_answer(&meeting);
 	mce_init();
 	apic_enable();
 	reason = backend->probe();
@@ -152,11 +159,12 @@ static void prepare_trampoline(hpa_t at)
 	put_field(page, trampoline_entry, (u64)ap_main, 8);
 }
 
-static bool answered(const struct percpu *cpu, u64 wait_us)
+/* Wait until its state is another one. */
+static bool answered(const struct percpu *cpu, u32 state, u64 wait_us)
 {
 	u64 end = clock_ns() + wait_us * 1000;
 
-	while (!atomic_load(&cpu->online)) {
+	while (atomic_load(&cpu->online) == state) {
 		if (clock_ns() > end)
 			return false;
 		cpu_relax();
@@ -172,10 +180,48 @@ static bool wake(struct percpu *cpu, hpa_t trampoline)
 	apic_send_init(cpu->apic_id);
 	clock_delay_us(INIT_WAIT_US);
 	apic_send_startup(cpu->apic_id, page);
-	if (answered(cpu, STARTUP_WAIT_US))
+	if (answered(cpu, CPU_SILENT, STARTUP_WAIT_US))
 		return true;
 	apic_send_startup(cpu->apic_id, page);
-	return answered(cpu, ANSWER_MS * 1000);
+	return answered(cpu, CPU_SILENT, ANSWER_MS * 1000);
+}
+
+/*
+ * Compare its TSC with ours. A difference is taken out of Sill's own time; a guest's TSC is that of its
+ * CPU, which it never leaves.
+ */
+static bool measure_tsc(struct percpu *cpu)
+{
+	struct tsc_skew skew = { 0 };
+	bool behind;
+	u64 distance;
+
+	if (!tsc_sync_ask(&meeting, &skew))
+		return false;
+	if (!tsc_skew_is_real(&skew)) {
+		largest_error = MAX(largest_error, skew.error);
+		return true;
+	}
+	skewed = true;
+	cpu->tsc_skew = (u64)skew.ticks;
+	behind = skew.ticks < 0;
+	distance = behind ? 0 - (u64)skew.ticks : (u64)skew.ticks;
+	log_warn("cpu: the TSC of APIC id %u is %llu ticks %s the first CPU's (to %llu ticks): "
+		 "Sill's time is corrected, guests see it as it is",
+		 cpu->apic_id, (unsigned long long)distance, behind ? "behind" : "ahead of",
+		 (unsigned long long)skew.error);
+	return true;
+}
+
+/* Wake it, and go with it through what it does until it is up or has refused. */
+static bool bring_up(struct percpu *cpu, hpa_t trampoline)
+{
+	meeting = (struct tsc_meeting){ 0 };
+	if (!wake(cpu, trampoline))
+		return false;
+	if (atomic_load(&cpu->online) == CPU_MEASURED && !measure_tsc(cpu))
+		return false;
+	return answered(cpu, CPU_MEASURED, ANSWER_MS * 1000);
 }
 
 static int start_cpu(u32 id, hpa_t trampoline)
@@ -199,7 +245,7 @@ static int start_cpu(u32 id, hpa_t trampoline)
 	refusal[0] = '\0';
 	put_field(page, trampoline_stack, cpu->stacks[STACK_MAIN].top, 8);
 	put_field(page, trampoline_argument, (u64)cpu, 8);
-	if (!wake(cpu, trampoline)) {
+	if (!bring_up(cpu, trampoline)) {
 		/* It may still wake up one day: its area and stack stay. INIT keeps it from that. */
 		apic_send_init(id);
 		log_warn("cpu: APIC id %u does not answer: left out", id);
@@ -212,6 +258,16 @@ static int start_cpu(u32 id, hpa_t trampoline)
 	}
 	cpus[index] = NULL;
 	return 0;
+}
+
+static void report_tscs(void)
+{
+	u64 ns = largest_error * 1000000 / clock_tsc_khz();
+
+	if (cpu_count > 1)
+		log_info("clock: the CPUs' TSCs are in step, to %llu.%03llu us%s",
+			 (unsigned long long)ns / 1000, (unsigned long long)ns % 1000,
+			 skewed ? ", but for those above" : "");
 }
 
 void smp_start(const struct acpi_madt *madt, u32 limit, hpa_t trampoline)
@@ -238,4 +294,5 @@ void smp_start(const struct acpi_madt *madt, u32 limit, hpa_t trampoline)
 		}
 	}
 	host_unmap_trampoline(trampoline);
+	report_tscs();
 }
