@@ -269,7 +269,7 @@ int host_map_firmware(hpa_t hpa, u64 len)
 {
 	u64 start = align_down(hpa.raw, PAGE_SIZE);
 
-	if (!in_width(hpa, len))
+	if (!in_width(hpa, len) || hpa.raw + len > LAYOUT_IO - LAYOUT_DIRECT_MAP)
 		return E_RANGE;
 	for (u64 at = start; at < hpa.raw + len; at += PAGE_SIZE) {
 		int err = 0;

@@ -31,7 +31,7 @@ hpa_t host_tables_root(void);
 
 /*
  * Make [hpa, hpa + len) readable in the direct map where it is not there yet (firmware tables in
- * reserved memory). E_RANGE: beyond the physical width; E_NOMEM.
+ * reserved memory). E_RANGE: beyond the physical width or the direct map; E_NOMEM.
  */
 int __must_check host_map_firmware(hpa_t hpa, u64 len);
 
