@@ -156,6 +156,11 @@ const char *machine_init(const struct boot_info *info, enum clock_source clock)
 	return NULL;
 }
 
+const struct acpi_info *machine_acpi(void)
+{
+	return &acpi;
+}
+
 void machine_start_cpus(u32 limit)
 {
 	u32 in_table = acpi.madt.cpu_count;

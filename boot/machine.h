@@ -13,6 +13,9 @@
  */
 const char *__must_check machine_init(const struct boot_info *info, enum clock_source clock);
 
+/* What the ACPI tables said; empty before machine_init(), or when there are none. */
+const struct acpi_info *machine_acpi(void);
+
 /* Start the other CPUs, at most limit in all. */
 void machine_start_cpus(u32 limit);
 

@@ -16,6 +16,7 @@
 #include "arch/traps.h"
 #include "boot/bootinfo.h"
 #include "boot/display.h"
+#include "boot/doctor.h"
 #include "boot/machine.h"
 #include "boot/memory.h"
 #include "boot/options.h"
@@ -205,6 +206,16 @@ static void start_vms(void)
 	vm_start_all();
 }
 
+/* Says what there is and stops, whether guests could run or not. */
+__noreturn static void run_doctor(void)
+{
+	doctor_report(&info, &options);
+	log_info("doctor: done%s", options.on_idle_given ? "" : ": halted");
+	if (options.on_idle_given && options.on_idle != ON_IDLE_SHELL)
+		on_idle();
+	cpu_stop();
+}
+
 /* On the real stack, with frames, tables and traps in place. */
 __noreturn static void boot_late(void)
 {
@@ -212,6 +223,8 @@ __noreturn static void boot_late(void)
 	const char *reason;
 
 	mce_init();
+	if (options.doctor)
+		run_doctor();
 	reason = machine_init(&info, options.clock);
 	if (reason)
 		refuse(reason);

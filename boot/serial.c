@@ -9,7 +9,7 @@
 #include "lib/string.h"
 
 static struct acpi_spcr spcr; /* port 0 when it was not used */
-static const char *how = "the default: COM1";
+static const char *how = "COM1, the default";
 
 void serial_choose(struct options *options, const struct boot_info *info,
 		   const void *(*map)(hpa_t addr, u64 len))
@@ -18,7 +18,7 @@ void serial_choose(struct options *options, const struct boot_info *info,
 	u32 len = info->rsdp_len;
 
 	if (options->console_given) {
-		how = "by console= on the command line";
+		how = "as console= says";
 		return;
 	}
 	if (len && acpi_rsdp_is_valid(info->rsdp, len))
@@ -31,7 +31,7 @@ void serial_choose(struct options *options, const struct boot_info *info,
 		return;
 	options->console_port = spcr.port;
 	options->console_baud = spcr.baud;
-	how = "by the firmware's table SPCR";
+	how = "as the firmware's table SPCR says";
 }
 
 const char *serial_how(void)

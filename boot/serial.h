@@ -14,7 +14,7 @@
 void serial_choose(struct options *options, const struct boot_info *info,
 		   const void *(*map)(hpa_t addr, u64 len));
 
-/* "console= on the command line" and the like. */
+/* "as console= says" and the like. */
 const char *serial_how(void);
 
 /* The interrupt that SPCR gives a port that is not one of the PC's four. False: it says nothing. */

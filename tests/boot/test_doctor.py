@@ -2,6 +2,7 @@
 """The doctor, and what real machines do that emulators do not by themselves: NMIs at any time."""
 
 import os
+import re
 import socket
 import struct
 
@@ -92,8 +93,9 @@ CORRECTED = 0x8C00000000000151
 
 @pytest.mark.parametrize("cpu", [0, 1])
 def test_machine_check_is_reported(machine, cpu):
-    m = machine(append="on-idle=debug-exit", smp=2, modules=[guest("reset", "mem=16M", "ask=1")])
-    m.expect(texts.GUEST_ASKS)  # on CPU 1, where it waits; CPU 0 sleeps
+    """While Sill sleeps: one in a guest is the guest's in QEMU, whatever is intercepted."""
+    m = machine(append="on-idle=shell", smp=2)
+    m.expect(texts.PROMPT)
     m.monitor(f"mce {cpu} 3 {UNCORRECTED:#x} 0x4 0x1234000 0x8c")
     found = m.expect(texts.PANIC + r": #MC[^\n]*", panic_ok=True)
     assert f"CPU {cpu}" in found[0]
@@ -184,3 +186,89 @@ def test_bad_spcr_is_ignored(machine, tmp_path, table, why):
     m = machine(append="on-idle=shell", extra=spcr_option(tmp_path, table))
     m.expect(rf"warning: acpi: the table SPCR is ignored: {why}")
     m.expect(texts.PROMPT)
+
+
+# Lines that each machine gets, whatever they say.
+MATTERS = ["boot loader", "serial port", "screen", "memory", "ACPI", "CPUs", "power-off", "reset",
+           "clocks", "TSC", "CPU", "1 GiB pages", "SMEP", "SMAP", "UMIP", "XSAVE", "invariant TSC",
+           "x2APIC", "machine check banks", "verdict"]
+CANNOT = r"doctor: lacks verdict: Sill cannot run guests here: "
+DOCTOR_DONE = r"doctor: done"
+
+
+def doctor(machine, **config):
+    """Run it; returns the machine that has ended, and its lines by matter."""
+    config["append"] = "doctor on-idle=debug-exit " + config.get("append", "")
+    m = machine(**config)
+    m.expect(DOCTOR_DONE)
+    assert m.wait_exit() == 1
+    found = [re.search(r"doctor: (ok|warn|lacks) +([^:]+): (.*)", line)
+             for line in m.lines(r"doctor: (ok|warn|lacks) ")]
+    assert all(found)
+    said = {}
+    for match in found:
+        said.setdefault(match[2], []).append((match[1], match[3]))
+    for matter in MATTERS:
+        assert matter in said, matter
+    return m, said
+
+
+@pytest.mark.parametrize("kind", ["pc", "q35"])
+def test_doctor_where_all_is_well(machine, kind):
+    m, said = doctor(machine, cpu="max,+svm,+npt", smp="4,maxcpus=7", extra=["-machine", kind])
+    assert not m.lines("doctor: lacks")
+    assert said["verdict"] == [("ok", "this CPU can run Sill's guests, by SVM with NPT")]
+    assert said["CPUs"][0][1].startswith("4 enabled, 3 disabled entries, 0 repeated")
+    assert said["serial port"] == [("ok", "3f8, 115200 baud (COM1, the default)")]
+    assert said["screen"] == [("ok", "VGA text at b8000")]
+    assert said["nested paging (NPT)"] == [("ok", "yes")]
+    assert ("MCFG" in said["ACPI"][0][1]) == (kind == "q35")
+    assert not m.lines(r"virtualization: SVM")  # it has stopped before
+
+
+WITHOUT = {
+    "max,-svm": "neither SVM nor VMX",
+    "qemu64,-svm": "neither SVM nor VMX",
+    "qemu64": "nested paging",
+    "max,-npt": "nested paging",
+    "max,vendor=GenuineIntel,-svm": "neither SVM nor VMX",
+}
+
+
+@pytest.mark.parametrize("cpu", WITHOUT)
+def test_doctor_where_sill_cannot_run(machine, cpu):
+    m, said = doctor(machine, cpu=cpu, smp=1)
+    assert m.lines(CANNOT + ".*" + WITHOUT[cpu])
+    assert any("turn it on in the firmware's setup" in text or "needs it" in text
+               for lines in said.values() for verdict, text in lines if verdict == "lacks")
+
+
+def test_doctor_counts_memory(machine):
+    m, said = doctor(machine, mem="5G", smp=1)
+    stretches = m.lines(r"doctor: ok +memory: [0-9a-f]{12}-[0-9a-f]{12} usable")
+    assert len(stretches) == 2
+    total = next(text for _, text in said["memory"] if "stretches" in text)
+    assert re.match(r"5119 MiB usable in 3 stretches with 2 gaps, 2048 MiB above 4 GiB", total)
+
+
+def test_doctor_without_acpi(machine):
+    m, said = doctor(machine, smp=1, extra=["-no-acpi"])
+    assert said["ACPI"][0][0] == "lacks"
+    assert said["power-off"][0][0] == "warn"
+    assert said["verdict"][0][0] == "ok"
+
+
+def test_doctor_halts(machine):
+    """As the README says, when on-idle= says nothing else."""
+    m = machine(append="doctor", smp=2)
+    m.expect(DOCTOR_DONE + ": halted")
+    m.wait_halted()
+
+
+def test_doctor_tells_how_the_port_was_found(machine, tmp_path):
+    extra = ["-serial", "null"] + spcr_option(tmp_path, spcr(0x2F8, speed=0))
+    m, said = doctor(machine, smp=1, extra=extra)
+    assert said["serial port"] == [
+        ("ok", "2f8, as fast as firmware left it (as the firmware's table SPCR says)")]
+    m, said = doctor(machine, smp=1, append="console=com1,57600")
+    assert said["serial port"] == [("ok", "3f8, 57600 baud (as console= says)")]
