@@ -78,6 +78,7 @@
 #define APIC_BASE_BSP BIT(8)
 #define APIC_BASE_X2APIC BIT(10)
 #define APIC_BASE_ENABLE BIT(11)
+#define APIC_BASE_ADDR BITS(51, 12)
 
 struct cpuid {
 	u32 eax, ebx, ecx, edx;

@@ -161,36 +161,32 @@ static void clocks(const struct acpi_info *acpi, bool works)
 		   acpi->hpet_addr ? "yes" : "no");
 	if (works)
 		doctor_say(DOCTOR_OK, "TSC: %llu MHz", (unsigned long long)clock_tsc_khz() / 1000);
-	else
-		doctor_say(DOCTOR_LACKS, "TSC: nothing tells its frequency: Sill cannot run; try "
-					 "clock=pm-timer, hpet, cpuid or pit");
 }
 
-static void machine(const struct boot_info *info, const struct options *options)
+/* False: without what is missing there Sill does not run at all. */
+static bool machine(const struct boot_info *info, const struct options *options)
 {
 	const struct acpi_info *acpi = machine_acpi();
-	bool works;
+	const char *reason = machine_init(info, options->clock);
 
-	if (!cpu_features.apic) {
-		doctor_say(DOCTOR_LACKS,
-			   "local APIC: hidden or turned off, and Sill needs it: turn it "
-			   "on in the firmware's setup");
-		return;
-	}
-	works = !machine_init(info, options->clock);
+	if (reason)
+		doctor_say(DOCTOR_LACKS, "start-up: %s", reason);
 	tables(acpi);
 	cpus_described(&acpi->madt);
 	power(&acpi->fadt);
-	clocks(acpi, works);
+	clocks(acpi, !reason);
+	return !reason;
 }
 
 void doctor_report(const struct boot_info *info, const struct options *options)
 {
+	bool works;
+
 	log_set_level(MAX(options->log, LOG_INFO));
 	loader(info);
 	serial(options);
 	screen(info);
 	doctor_memory(info);
-	machine(info, options);
-	doctor_cpu();
+	works = machine(info, options);
+	doctor_cpu(works);
 }

@@ -132,7 +132,7 @@ static void vmx(void)
 	vmx_paging();
 }
 
-void doctor_cpu(void)
+void doctor_cpu(bool works)
 {
 	const struct backend *backend_here = cpu_features.vmx ? &vmx_backend : &svm_backend;
 	const char *reason = "it has neither SVM nor VMX";
@@ -150,6 +150,8 @@ void doctor_cpu(void)
 		vmx();
 	if (cpu_features.svm || cpu_features.vmx)
 		reason = backend_here->probe();
+	if (!reason && !works)
+		reason = "of what is missing above";
 	if (reason)
 		doctor_say(DOCTOR_LACKS, "verdict: Sill cannot run guests here: %s", reason);
 	else

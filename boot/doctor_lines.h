@@ -15,8 +15,8 @@ enum verdict {
 /* One line: "doctor: ok    ...". */
 void doctor_say(enum verdict verdict, const char *fmt, ...) __printf_like(2, 3);
 
-/* The CPU, and the firmware's settings for virtualization. */
-void doctor_cpu(void);
+/* The CPU, the firmware's settings for virtualization, and the verdict; works: of the rest. */
+void doctor_cpu(bool works);
 
 /* Memory as the loader describes it and as it is used. */
 void doctor_memory(const struct boot_info *info);

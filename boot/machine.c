@@ -27,7 +27,6 @@
 #define PIC_MASTER_COMMAND 0x20
 #define PIC_SLAVE_COMMAND 0xa0
 #define ISA_IRQS 16u
-#define LAPIC_DEFAULT 0xfee00000ull
 #define LAPIC_LEN 0x1000u
 #define HPET_LEN 0x400u
 #define IOAPIC_LEN 0x20u
@@ -93,12 +92,17 @@ static void silence_pic(void)
 
 static const char *init_apics(void)
 {
-	hpa_t base = HPA(acpi.madt.lapic_addr ? acpi.madt.lapic_addr : LAPIC_DEFAULT);
 	volatile void *mmio;
+	hpa_t base;
 
-	silence_pic();
 	if (!cpu_features.apic)
 		return "this CPU has no local APIC, or firmware has turned it off";
+	/* What the CPU itself says counts; the MADT's word may be any. */
+	base = HPA(rdmsr(MSR_APIC_BASE) & APIC_BASE_ADDR);
+	if (base.raw != acpi.madt.lapic_addr && acpi.madt.found)
+		log_warn("acpi: the MADT has the local APICs at 0x%lx, the CPU at 0x%lx",
+			 acpi.madt.lapic_addr, base.raw);
+	silence_pic();
 	mmio = host_map_io(base, LAPIC_LEN);
 	if (!mmio)
 		return "its local APIC lies beyond what can be mapped";

@@ -258,6 +258,15 @@ def test_doctor_without_acpi(machine):
     assert said["verdict"][0][0] == "ok"
 
 
+def test_without_local_apic(machine):
+    m = machine(cpu="max,+svm,+npt,-apic", smp=1)
+    m.expect(r"Sill cannot run here: this CPU has no local APIC[^\n]*Halted")
+    m = machine(cpu="max,+svm,+npt,-apic", smp=1, append="doctor on-idle=debug-exit")
+    m.expect(r"doctor: lacks start-up: this CPU has no local APIC")
+    m.expect(CANNOT + "of what is missing above")
+    assert m.wait_exit() == 1
+
+
 def test_doctor_halts(machine):
     """As the README says, when on-idle= says nothing else."""
     m = machine(append="doctor", smp=2)
