@@ -46,7 +46,7 @@ struct acpi_madt {
 	u32 cpu_count;
 	struct acpi_cpu cpus[ACPI_MAX_CPUS]; /* enabled ones, in the table's order, no id twice */
 	u32 cpus_dropped; /* for which there was no room */
-	u32 cpus_disabled; /* entries of CPUs that are not enabled, if firmware could plug them in or not */
+	u32 cpus_disabled; /* entries of CPUs that are not enabled, pluggable or not */
 	u32 cpus_repeated; /* entries whose id an enabled CPU before had */
 	u32 ioapic_count;
 	struct acpi_ioapic ioapics[ACPI_MAX_IOAPICS];

@@ -51,7 +51,10 @@ enum madt_type {
 
 static void add_cpu(struct acpi_madt *madt, u32 apic_id, u32 uid, u32 flags)
 {
-	/* Firmware describes what could be soldered or plugged in, too: hundreds, in front or between. */
+	/*
+	 * Firmware describes what could be soldered or plugged in, too: hundreds, in front or
+	 * between.
+	 */
 	if (!(flags & CPU_ENABLED)) {
 		madt->cpus_disabled++;
 		return;

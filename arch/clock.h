@@ -11,7 +11,10 @@
 #define NS_PER_SEC 1000000000ull
 #define NS_PER_MS 1000000ull
 
-/* Nanoseconds since clock_init(); monotonic on each CPU, and the same on all of them (tsc_sync.h). */
+/*
+ * Nanoseconds since clock_init(); monotonic on each CPU, and the same on all of them
+ * (tsc_sync.h).
+ */
 u64 clock_ns(void);
 
 /* TSC ticks per millisecond. */
@@ -21,8 +24,8 @@ u64 clock_tsc_khz(void);
 u64 clock_boot_epoch(void);
 
 /*
- * Calibrate the TSC and the local APIC timer over 10 ms by the wanted source, or by the first one that
- * counts. Which that was is left in *used. False: none does.
+ * Calibrate the TSC and the local APIC timer over 10 ms by the wanted source, or by the first
+ * one that counts. Which that was is left in *used. False: none does.
  */
 bool clock_init(enum clock_source wanted, const struct clock_hardware *hardware,
 		enum clock_source *used);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Measures TSC and local APIC timer against a clock of known frequency. None is believed to be there or to
- * count: each wait is bounded, and a missing device's ports and registers read as all ones.
+ * Measures TSC and local APIC timer against a clock of known frequency. None is believed to be
+ * there or to count: each wait is bounded, and a missing device's ports and registers read as
+ * all ones.
  */
 #include "arch/apic.h"
 #include "arch/clock.h"

@@ -216,8 +216,9 @@ static inline void irq_window(void)
 }
 
 /*
- * Sleep until an interrupt or an NMI; none can slip in between the caller's check and the HLT: interrupts
- * because of STI's shadow, and after an NMI there the HLT is skipped (trap_dispatch). In traps_entry.S.
+ * Sleep until an interrupt or an NMI; none can slip in between the caller's check and the HLT:
+ * interrupts because of STI's shadow, and after an NMI there the HLT is skipped
+ * (trap_dispatch). In traps_entry.S.
  */
 void irq_wait(void);
 extern const u8 irq_wait_hlt[];

@@ -76,7 +76,10 @@ bool mce_take_global(char *text, size_t size)
 	return true;
 }
 
-/* On Intel's first ones bank 0 is the firmware's: a write of its control register is not allowed. */
+/*
+ * On Intel's first ones bank 0 is the firmware's: a write of its control register is not
+ * allowed.
+ */
 static bool bank_0_is_firmwares(void)
 {
 	u32 version = cpuid(1, 0).eax;

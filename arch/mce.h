@@ -20,7 +20,7 @@ void mce_init(void);
 bool mce_take(u32 *bank, char *text, size_t size);
 
 /*
- * When a machine check is in progress on this CPU: into text whether the interrupted program could go
- * on; a further one may come then.
+ * When a machine check is in progress on this CPU: into text whether the interrupted program
+ * could go on; a further one may come then.
  */
 bool mce_take_global(char *text, size_t size);

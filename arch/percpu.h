@@ -46,7 +46,7 @@ struct percpu {
 	u32 nmi_seen; /* [self] set by every NMI: see vmx/enter.S */
 	u32 attention; /* [atomic] 1: its main loop must look again before it enters or sleeps */
 	u32 online; /* [atomic] 1: up, in the main loop */
-	u64 tsc_skew; /* [const] its TSC minus the boot CPU's, modulo 2^64; 0 when they are in step */
+	u64 tsc_skew; /* [const] its TSC minus the boot CPU's; 0 when they are in step */
 	struct stack stacks[STACK_COUNT]; /* [const] */
 	u64 gdt[5]; /* [const] null, code, data, TSS (two) */
 	struct tss tss; /* [const] */
@@ -73,8 +73,9 @@ static inline struct percpu *this_cpu(void)
 }
 
 /*
- * Make cpu the calling CPU's own: GDT, TSS, GS base, IDT. Once: it sets GS to null on its way, and a
- * trap at that moment would not find its CPU. Until then nothing may raise an NMI (apic_enable()).
+ * Make cpu the calling CPU's own: GDT, TSS, GS base, IDT. Once: it sets GS to null on its way,
+ * and a trap at that moment would not find its CPU. Until then nothing may raise an NMI
+ * (apic_enable()).
  */
 void percpu_load(struct percpu *cpu);
 

@@ -103,8 +103,8 @@ static void trap_nmi(struct trap_frame *frame)
 		frame->rip = nmi_abort;
 	panic_check_stop();
 	/*
-	 * Our IRET ends the shadow of the STI: an interrupt that is pending comes before the HLT, which
-	 * would then sleep over what it was sent for.
+	 * Our IRET ends the shadow of the STI: an interrupt that is pending comes before the
+	 * HLT, which would then sleep over what it was sent for.
 	 */
 	if (frame->rip == (u64)irq_wait_hlt)
 		frame->rip++;

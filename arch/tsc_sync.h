@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * How far another CPU's TSC is from this one's. The CPU that asks takes its own TSC before and after the
- * other one has read its: in step, the other's lies between the two.
+ * How far another CPU's TSC is from this one's. The CPU that asks takes its own TSC before and
+ * after the other one has read its: in step, the other's lies between the two.
  *
  *	asker    t0 ---- request ---------------- answer ---- t1
  *	other                    \---- tsc ----/

@@ -9,7 +9,7 @@
 #include "boot/options.h"
 
 /*
- * Print it all. Sets up what start-up would set up before it looks for virtualization, so that the last line is
- * near the culprit when that hangs; works where Sill cannot run guests.
+ * Print it all. Sets up what start-up would set up before it looks for virtualization, so that
+ * the last line is near the culprit when that hangs; works where Sill cannot run guests.
  */
 void doctor_report(const struct boot_info *info, const struct options *options);

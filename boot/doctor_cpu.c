@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The doctor on the CPU and on what firmware has made of it. See doctor.h. Reads a model-specific register only
- * where CPUID says that it is there: elsewhere that is a fault, or, in emulators, any number.
+ * The doctor on the CPU and on what firmware has made of it. See doctor.h. Reads a
+ * model-specific register only where CPUID says that it is there: elsewhere that is a fault,
+ * or, in emulators, any number.
  */
 #include "arch/cpu.h"
 #include "arch/features.h"

@@ -132,11 +132,10 @@ static bool init_clock(enum clock_source wanted)
 	if (acpi.hpet_addr)
 		hardware.hpet = (volatile u32 *)host_map_io(HPA(acpi.hpet_addr), HPET_LEN);
 	if (!clock_init(wanted, &hardware, &used)) {
-		log_error(
-			"clock: nothing that clock=%s allows tells the TSC's frequency: there is %s PM "
-			"timer and %s HPET",
-			clock_source_names[wanted], acpi.fadt.pm_timer ? "a" : "no",
-			hardware.hpet ? "an" : "no");
+		log_error("clock: nothing that clock=%s allows tells the TSC's frequency: "
+			  "there is %s PM timer and %s HPET",
+			  clock_source_names[wanted], acpi.fadt.pm_timer ? "a" : "no",
+			  hardware.hpet ? "an" : "no");
 		return false;
 	}
 	log_info("clock: TSC %llu.%03llu MHz by the %s%s",

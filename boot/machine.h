@@ -8,8 +8,8 @@
 #include "boot/bootinfo.h"
 
 /*
- * Read the ACPI tables; set up APIC, I/O APICs, clocks and power-off. Logs what was found. NULL, or
- * why the machine cannot be used.
+ * Read the ACPI tables; set up APIC, I/O APICs, clocks and power-off. Logs what was found.
+ * NULL, or why the machine cannot be used.
  */
 const char *__must_check machine_init(const struct boot_info *info, enum clock_source clock);
 

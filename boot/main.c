@@ -209,9 +209,11 @@ static void start_vms(void)
 /* Says what there is and stops, whether guests could run or not. */
 __noreturn static void run_doctor(void)
 {
+	bool ends = options.on_idle_given && options.on_idle != ON_IDLE_SHELL;
+
 	doctor_report(&info, &options);
-	log_info("doctor: done%s", options.on_idle_given ? "" : ": halted");
-	if (options.on_idle_given && options.on_idle != ON_IDLE_SHELL)
+	log_info("doctor: done%s", ends ? "" : ": halted");
+	if (ends)
 		on_idle();
 	cpu_stop();
 }

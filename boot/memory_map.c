@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * From the loader's memory map to ranges of RAM and reserved ranges. See memory_map.h. Pure functions: nothing
- * here touches the memory that it is about.
+ * From the loader's memory map to ranges of RAM and reserved ranges. See memory_map.h. Pure
+ * functions: nothing here touches the memory that it is about.
  */
 #include "boot/memory_map.h"
 

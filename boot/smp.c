@@ -187,8 +187,8 @@ static bool wake(struct percpu *cpu, hpa_t trampoline)
 }
 
 /*
- * Compare its TSC with ours. A difference is taken out of Sill's own time; a guest's TSC is that of its
- * CPU, which it never leaves.
+ * Compare its TSC with ours. A difference is taken out of Sill's own time; a guest's TSC is
+ * that of its CPU, which it never leaves.
  */
 static bool measure_tsc(struct percpu *cpu)
 {
@@ -246,7 +246,10 @@ static int start_cpu(u32 id, hpa_t trampoline)
 	put_field(page, trampoline_stack, cpu->stacks[STACK_MAIN].top, 8);
 	put_field(page, trampoline_argument, (u64)cpu, 8);
 	if (!bring_up(cpu, trampoline)) {
-		/* It may still wake up one day: its area and stack stay. INIT keeps it from that. */
+		/*
+		 * It may still wake up one day: its area and stack stay. INIT keeps it from
+		 * that.
+		 */
 		apic_send_init(id);
 		log_warn("cpu: APIC id %u does not answer: left out", id);
 	} else if (atomic_load(&cpu->online) == CPU_REFUSED) {

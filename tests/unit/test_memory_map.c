@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Memory maps as no firmware should make them, and as real ones do: out of order, overlapping, with holes,
- * above 4 GiB and out of reach. Random maps are compared with a look at every page.
+ * Memory maps as no firmware should make them, and as real ones do: out of order, overlapping,
+ * with holes, above 4 GiB and out of reach. Random maps are compared with a look at every page.
  */
 #include "boot/memory_map.h"
 

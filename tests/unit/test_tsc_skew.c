@@ -6,7 +6,10 @@
 
 #include "host.h"
 
-/* Round trips of different lengths, the answer at any place in each, between CPUs that are off apart. */
+/*
+ * Round trips of different lengths, the answer at any place in each, between CPUs that are off
+ * apart.
+ */
 static struct tsc_skew measure(u64 start, u64 off)
 {
 	struct tsc_skew skew = { 0 };
