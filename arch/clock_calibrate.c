@@ -12,7 +12,8 @@
 #define PM_TIMER_HZ 3579545ull
 #define PM_TIMER_MASK 0xffffffu /* 24 bits are always there */
 #define PIT_HZ 1193182ull
-#define CALIBRATE_MS 10u
+#define CALIBRATE_NS (10 * NS_PER_MS)
+#define SAMPLE_TRIES 5u
 /* At 10 GHz still ten times as long as it takes; and for a TSC that stands still. */
 #define TSC_LIMIT 1000000000ull
 #define POLL_LIMIT 100000000u
@@ -30,98 +31,156 @@ static bool expired(u64 start, u32 polls)
 	return polls >= POLL_LIMIT || rdtsc() - start > TSC_LIMIT;
 }
 
-/* Each wait returns the exact time in ns, or 0. */
-static u64 wait_pm_timer(u16 port)
-{
-	u32 start = inl(port), ticks = 0;
-	u32 wanted = (u32)(PM_TIMER_HZ * CALIBRATE_MS / 1000);
-	u64 tsc = rdtsc();
+/* Something that counts, 32 bits or less of it; a tick is mul / div nanoseconds. */
+struct counter {
+	enum clock_source source;
+	const struct clock_hardware *hardware;
+	u32 mask;
+	u64 mul, div;
+};
 
-	for (u32 i = 0; ticks < wanted; i++) {
-		ticks = (inl(port) - start) & PM_TIMER_MASK;
-		if ((!ticks && i > STUCK_POLLS) || expired(tsc, i))
-			return 0;
+static u32 counter_read(const struct counter *counter)
+{
+	switch (counter->source) {
+	case CLOCK_PM_TIMER:
+		return inl(counter->hardware->pm_timer);
+	case CLOCK_HPET:
+		return counter->hardware->hpet[HPET_COUNTER];
+	default:
+		return (u32)rdtsc();
 	}
-	return (u64)ticks * NS_PER_SEC / PM_TIMER_HZ;
 }
 
-static u64 wait_hpet(volatile u32 *hpet)
-{
-	u32 period = hpet[HPET_PERIOD], config = hpet[HPET_CONFIG];
-	u32 wanted, start, ticks = 0;
-	u64 tsc = rdtsc();
+/* All three clocks at one moment. */
+struct sample {
+	u64 tsc;
+	u32 ticks, apic;
+};
 
-	if (!period || period > HPET_MAX_PERIOD)
-		return 0;
-	wanted = (u32)(CALIBRATE_MS * NS_PER_MS * FS_PER_NS / period);
-	hpet[HPET_CONFIG] = config | HPET_ENABLE;
-	start = hpet[HPET_COUNTER];
-	for (u32 i = 0; ticks < wanted; i++) {
-		ticks = hpet[HPET_COUNTER] - start;
-		if ((!ticks && i > STUCK_POLLS) || expired(tsc, i))
-			break;
+/*
+ * Firmware can interrupt at any place (system management mode), for longer than the error we
+ * accept: of a few tries the one counts that took the shortest time.
+ */
+static struct sample sample_take(const struct counter *counter)
+{
+	struct sample best = { 0 };
+	u64 shortest = UINT64_MAX;
+
+	for (u32 i = 0; i < SAMPLE_TRIES; i++) {
+		struct sample now = { .tsc = rdtsc() };
+		u64 took;
+
+		now.ticks = counter_read(counter);
+		now.apic = apic_timer_elapsed();
+		took = rdtsc() - now.tsc;
+		if (took >= shortest)
+			continue;
+		shortest = took;
+		best = now;
 	}
+	return best;
+}
+
+static bool counter_measure(const struct counter *counter, struct clock_ratio *ratio)
+{
+	u32 wanted = (u32)(CALIBRATE_NS * counter->div / counter->mul), ticks = 0;
+	struct sample start = sample_take(counter), end;
+
+	for (u32 i = 0; ticks < wanted; i++) {
+		ticks = (counter_read(counter) - start.ticks) & counter->mask;
+		if ((!ticks && i > STUCK_POLLS) || expired(start.tsc, i))
+			return false;
+	}
+	end = sample_take(counter);
+	ticks = (end.ticks - start.ticks) & counter->mask;
+	ratio->ns = ticks * counter->mul / counter->div;
+	ratio->tsc_ticks = end.tsc - start.tsc;
+	ratio->apic_ticks = end.apic - start.apic;
+	return true;
+}
+
+static bool measure_hpet(struct counter *counter, struct clock_ratio *ratio)
+{
+	volatile u32 *hpet = counter->hardware->hpet;
+	u32 config = hpet[HPET_CONFIG];
+	bool done;
+
+	counter->mul = hpet[HPET_PERIOD];
+	counter->div = FS_PER_NS;
+	if (!counter->mul || counter->mul > HPET_MAX_PERIOD)
+		return false;
+	hpet[HPET_CONFIG] = config | HPET_ENABLE;
+	done = counter_measure(counter, ratio);
 	hpet[HPET_CONFIG] = config;
-	return ticks < wanted ? 0 : (u64)ticks * period / FS_PER_NS;
+	return done;
+}
+
+/* The TSC against itself, for the sake of the APIC's timer. */
+static bool measure_cpuid(struct counter *counter, struct clock_ratio *ratio)
+{
+	struct cpuid leaf15 = { 0 };
+
+	if (cpu_features.max_leaf >= 0x15)
+		leaf15 = cpuid(0x15, 0);
+	counter->div = clock_cpuid_hz(&leaf15);
+	return counter->div && counter_measure(counter, ratio);
 }
 
 /* Channel 2 in one-shot mode: port 61h shows its output. */
-static u64 wait_pit(void)
+static bool measure_pit(struct clock_ratio *ratio)
 {
-	u16 count = (u16)(PIT_HZ * CALIBRATE_MS / 1000);
-	u64 tsc = rdtsc();
+	u16 count = (u16)(PIT_HZ * CALIBRATE_NS / NS_PER_SEC);
+	u32 apic;
+	u64 tsc;
 
 	outb(0x61, (u8)((inb(0x61) & ~0x02u) | 0x01u));
 	outb(0x43, 0xb0);
 	outb(0x42, (u8)count);
 	outb(0x42, (u8)(count >> 8));
+	tsc = rdtsc();
+	apic = apic_timer_elapsed();
 	/* It is low until the count is over: where there is no PIT, it is high at once. */
 	if (inb(0x61) & 0x20)
-		return 0;
+		return false;
 	for (u32 i = 0; !(inb(0x61) & 0x20); i++) {
 		if (expired(tsc, i))
-			return 0;
+			return false;
 	}
-	return (u64)count * NS_PER_SEC / PIT_HZ;
+	ratio->ns = (u64)count * NS_PER_SEC / PIT_HZ;
+	ratio->tsc_ticks = rdtsc() - tsc;
+	ratio->apic_ticks = apic_timer_elapsed() - apic;
+	return true;
 }
 
-/* The TSC against itself, for the sake of the APIC's timer. */
-static u64 wait_cpuid(void)
+static bool measure(struct counter *counter, struct clock_ratio *ratio)
 {
-	struct cpuid leaf15 = { 0 };
-	u64 hz, start = rdtsc(), ticks = 0;
-
-	if (cpu_features.max_leaf >= 0x15)
-		leaf15 = cpuid(0x15, 0);
-	hz = clock_cpuid_hz(&leaf15);
-	if (!hz)
-		return 0;
-	for (u32 i = 0; ticks < hz * CALIBRATE_MS / 1000; i++) {
-		ticks = rdtsc() - start;
-		if (i >= POLL_LIMIT)
-			return 0;
+	switch (counter->source) {
+	case CLOCK_PM_TIMER:
+		counter->mask = PM_TIMER_MASK;
+		counter->div = PM_TIMER_HZ;
+		return counter->hardware->pm_timer && counter_measure(counter, ratio);
+	case CLOCK_HPET:
+		return counter->hardware->hpet && measure_hpet(counter, ratio);
+	case CLOCK_CPUID:
+		return measure_cpuid(counter, ratio);
+	case CLOCK_PIT:
+		return measure_pit(ratio);
+	default:
+		return false;
 	}
-	return ticks * NS_PER_SEC / hz;
 }
 
 bool clock_calibrate(enum clock_source source, const struct clock_hardware *hardware,
 		     struct clock_ratio *ratio)
 {
-	u64 start;
+	struct counter counter = {
+		.source = source, .hardware = hardware, .mask = UINT32_MAX, .mul = NS_PER_SEC
+	};
+	bool done;
 
 	*ratio = (struct clock_ratio){ 0 };
 	apic_timer_start_counting();
-	start = rdtsc();
-	if (source == CLOCK_PM_TIMER && hardware->pm_timer)
-		ratio->ns = wait_pm_timer(hardware->pm_timer);
-	else if (source == CLOCK_HPET && hardware->hpet)
-		ratio->ns = wait_hpet(hardware->hpet);
-	else if (source == CLOCK_CPUID)
-		ratio->ns = wait_cpuid();
-	else if (source == CLOCK_PIT)
-		ratio->ns = wait_pit();
-	ratio->tsc_ticks = rdtsc() - start;
-	ratio->apic_ticks = apic_timer_elapsed();
+	done = measure(&counter, ratio);
 	apic_timer_stop();
-	return ratio->ns && ratio->tsc_ticks && ratio->apic_ticks;
+	return done && ratio->ns && ratio->tsc_ticks && ratio->apic_ticks;
 }

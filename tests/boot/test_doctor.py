@@ -119,13 +119,15 @@ def test_machine_check_from_before(machine):
 
 def test_clock_sources(machine):
     """Each one by itself, and what is taken when there is neither a PM timer nor a PIT."""
-    measured = []
+    measured = {}
     for name, words in {"pm-timer": "ACPI PM timer", "hpet": "HPET", "pit": "PIT"}.items():
         m = machine(append=f"on-idle=poweroff clock={name}")
         found = m.expect(rf"clock: TSC (\d+)\.\d+ MHz by the {words}")
-        measured.append(int(found[1]))
+        measured[name] = int(found[1])
         assert m.wait_exit() == 0
-    assert max(measured) < 1.05 * min(measured), measured
+    assert measured["hpet"] == pytest.approx(measured["pm-timer"], rel=0.01)
+    # The PIT's end is looked at once: on a busy host QEMU may be late.
+    assert measured["pit"] == pytest.approx(measured["pm-timer"], rel=0.5)
 
 
 @pytest.mark.parametrize("extra, what", [
