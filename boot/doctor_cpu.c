@@ -15,7 +15,6 @@
 #define VM_CR_LOCK BIT(3)
 #define VM_CR_SVMDIS BIT(4)
 #define CPUID_SVM 0x8000000au
-#define LEAF1_ECX_HYPERVISOR BIT(31)
 /* What may be 1 in a control word is in the upper half of its MSR. */
 #define PROC_MAY_HAVE_PROC2 BIT(63)
 #define PROC2_MAY_HAVE_EPT BIT(33)
@@ -40,7 +39,7 @@ static void identity(void)
 		   cpu_features.brand, family, model, version & 15);
 	doctor_say(DOCTOR_OK, "CPU: long mode and NX, %u-bit physical addresses",
 		   cpu_features.phys_bits);
-	if (cpuid(1, 0).ecx & LEAF1_ECX_HYPERVISOR)
+	if (cpu_features.hypervisor)
 		doctor_say(DOCTOR_WARN, "CPU: under another hypervisor or an emulator, which "
 					"decides what Sill sees");
 }
