@@ -188,8 +188,8 @@ class Emulator:
         """Read on until the console has been silent for limit seconds; ten times as long at most."""
         end = time.monotonic() + 10 * limit
         try:
-            while (time.monotonic() < end and
-                   self.console.expect([r".+", pexpect.EOF, pexpect.TIMEOUT], timeout=limit) == 0):
+            while (self.console.expect([r".+", pexpect.EOF, pexpect.TIMEOUT], timeout=limit) == 0
+                   and time.monotonic() < end):
                 pass
         except OSError:
             pass

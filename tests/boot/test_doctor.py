@@ -4,6 +4,7 @@
 import os
 import re
 import socket
+import time
 import struct
 
 import pytest
@@ -60,7 +61,9 @@ def test_nmis_while_booting(machine):
     m = machine(append="on-idle=shell log=debug", smp=4, extra=["-S"])
     run_to(m, "nmi_masked")
     m.qmp("cont")
+    end = time.monotonic() + LIMIT
     while not m.lines(texts.PROMPT):
+        assert time.monotonic() < end
         storm(m, 10)
         m.drain(0)
     assert m.lines(r"cpu: 4 of 4 up")
