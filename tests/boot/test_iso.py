@@ -124,6 +124,13 @@ def test_safe_settings(boot, iso):
     assert m.lines(r"debug: ")
 
 
+def test_doctor_from_the_menu(boot, iso):
+    """On the screen alone too: it is for machines where nothing else is seen."""
+    m = boot("ovmf", iso(DEFAULT="doctor", WORDS="console=none"))
+    said = screen.expect(m, "doctor: done: halted")
+    assert "SVM: yes" in said
+
+
 def test_bios_keeps_its_text_screen(boot, iso):
     m = boot("seabios", iso())
     m.expect(texts.HELLO_READY)
