@@ -9,8 +9,8 @@
 #include "vm/emulate.h"
 
 #include "lib/err.h"
-#include "vm/emulate_alu.h"
 #include "vm/emulate_ops.h"
+#include "vm/operand.h"
 
 int emu_load(const struct emu *emu, u64 linear, unsigned int size, u64 *value)
 {
@@ -26,24 +26,11 @@ int emu_store(const struct emu *emu, u64 linear, unsigned int size, u64 value)
 	return emu->write(emu->ctx, linear, size, value & alu_mask(size));
 }
 
-void emu_merge(u64 *reg, unsigned int size, u64 value)
-{
-	u64 mask = size == 4 ? ~0ull : alu_mask(size);
-
-	*reg = (*reg & ~mask) | (value & alu_mask(size));
-}
-
 u64 emu_offset(const struct emu *emu, const struct insn *insn, u64 displace)
 {
-	u64 offset = (u64)insn->disp + displace;
-
-	if (insn->base >= 0)
-		offset += emu->regs->gpr[insn->base];
-	if (insn->index >= 0)
-		offset += emu->regs->gpr[insn->index] * insn->scale;
 	if (insn->rip_relative)
-		offset += emu->regs->rip + insn->len;
-	return offset & alu_mask(insn->addrsize);
+		displace += emu->regs->rip + insn->len;
+	return insn_offset(emu->regs, insn, displace);
 }
 
 u64 emu_to_linear(const struct emu *emu, unsigned int seg, u64 offset)
@@ -70,7 +57,7 @@ static void advance(struct emu *emu, const struct insn *insn, enum gpr reg, unsi
 {
 	u64 step = emu->regs->rflags & RFLAGS_DF ? -(u64)size : size;
 
-	emu_merge(&emu->regs->gpr[reg], insn->addrsize, emu->regs->gpr[reg] + step);
+	reg_merge(&emu->regs->gpr[reg], insn->addrsize, emu->regs->gpr[reg] + step);
 }
 
 /* One element of MOVS (A4), STOS (AA) or LODS (AC), each with its wider form behind it. */
@@ -79,7 +66,7 @@ static int exec_element(struct emu *emu, const struct insn *insn)
 	u64 *gpr = emu->regs->gpr, mask = alu_mask(insn->addrsize), value = gpr[GPR_RAX];
 	u64 from = emu_to_linear(emu, insn->seg, gpr[GPR_RSI] & mask);
 	u64 to = emu_to_linear(emu, SEG_ES, gpr[GPR_RDI] & mask);
-	unsigned int size = insn->opcode & 1 ? insn->opsize : 1;
+	unsigned int size = insn_pair_size(insn);
 	bool loads = insn->opcode < 0xa6 || insn->opcode > 0xab, stores = insn->opcode < 0xac;
 	int err = 0;
 
@@ -94,7 +81,7 @@ static int exec_element(struct emu *emu, const struct insn *insn)
 	if (stores)
 		advance(emu, insn, GPR_RDI, size);
 	else
-		emu_merge(&gpr[GPR_RAX], size, value);
+		reg_merge(&gpr[GPR_RAX], size, value);
 	return 0;
 }
 
@@ -119,7 +106,7 @@ static int exec_string(struct emu *emu, const struct insn *insn)
 			return err;
 	}
 	if (rep && left)
-		emu_merge(rcx, insn->addrsize, --left);
+		reg_merge(rcx, insn->addrsize, --left);
 	if (!rep || !left)
 		skip(emu, insn);
 	return 0;

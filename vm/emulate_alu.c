@@ -6,8 +6,6 @@
 
 #include "vm/regs.h"
 
-#define STATUS_FLAGS ((u64)(RFLAGS_CF | RFLAGS_PF | RFLAGS_AF | RFLAGS_ZF | RFLAGS_SF | RFLAGS_OF))
-
 static u64 flag_if(bool condition, u64 flag)
 {
 	return condition ? flag : 0;
@@ -54,7 +52,7 @@ u64 alu_execute(enum alu_op op, unsigned int size, u64 a, u64 b, u64 *rflags)
 		overflow = (a ^ b) & (a ^ result);
 		break;
 	}
-	*rflags = (*rflags & ~STATUS_FLAGS) | result_flags(result, top) |
+	*rflags = (*rflags & ~RFLAGS_STATUS) | result_flags(result, top) |
 		  flag_if(carries & top, RFLAGS_CF) | flag_if(carries & 8, RFLAGS_AF) |
 		  flag_if(overflow & top, RFLAGS_OF);
 	return result;
@@ -67,4 +65,19 @@ u64 alu_step(enum alu_op op, unsigned int size, u64 a, u64 *rflags)
 
 	*rflags = (*rflags & ~(u64)RFLAGS_CF) | carry;
 	return result;
+}
+
+u64 alu_bit(enum alu_bit_op op, u64 a, u64 bit, u64 *rflags)
+{
+	*rflags = (*rflags & ~(u64)RFLAGS_CF) | flag_if(a & bit, RFLAGS_CF);
+	switch (op) {
+	case ALU_BT:
+		return a;
+	case ALU_BTS:
+		return a | bit;
+	case ALU_BTR:
+		return a & ~bit;
+	default: /* ALU_BTC */
+		return a ^ bit;
+	}
 }

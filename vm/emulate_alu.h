@@ -32,3 +32,9 @@ u64 alu_execute(enum alu_op op, unsigned int size, u64 a, u64 b, u64 *rflags);
 
 /* INC (ALU_ADD) and DEC (ALU_SUB): CF stays. */
 u64 alu_step(enum alu_op op, unsigned int size, u64 a, u64 *rflags);
+
+/* In the encoding's order: bits 4:3 of the opcode, or the low ones of ModRM.reg. */
+enum alu_bit_op { ALU_BT, ALU_BTS, ALU_BTR, ALU_BTC };
+
+/* What becomes of a by the one bit set in bit, whose old value goes to CF. */
+u64 alu_bit(enum alu_bit_op op, u64 a, u64 bit, u64 *rflags);

@@ -6,40 +6,21 @@
 #include "vm/emulate_ops.h"
 
 #include "lib/err.h"
-#include "vm/emulate_alu.h"
-
-/* Registers are bytes in pairs where no REX prefix says otherwise: AH to BH are numbers 4 to 7. */
-static bool is_high_byte(const struct insn *insn, unsigned int reg, unsigned int size)
-{
-	return size == 1 && !insn->rex && reg >= 4;
-}
+#include "vm/operand.h"
 
 static u64 get_reg(const struct emu *emu, const struct insn *insn, unsigned int size)
 {
-	if (is_high_byte(insn, insn->reg, size))
-		return emu->regs->gpr[insn->reg - 4] >> 8 & 0xff;
-	return emu->regs->gpr[insn->reg] & alu_mask(size);
+	return reg_get(emu->regs, insn, insn->reg, size);
 }
 
 static void set_reg(struct emu *emu, const struct insn *insn, unsigned int size, u64 value)
 {
-	u64 *gpr = emu->regs->gpr;
-
-	if (is_high_byte(insn, insn->reg, size))
-		gpr[insn->reg - 4] = (gpr[insn->reg - 4] & ~0xff00ull) | (value & 0xff) << 8;
-	else
-		emu_merge(&gpr[insn->reg], size, value);
-}
-
-/* Of opcodes that come in pairs: bytes, and the operand size. */
-static unsigned int operand_size(const struct insn *insn)
-{
-	return insn->opcode & 1 ? insn->opsize : 1;
+	reg_set(emu->regs, insn, insn->reg, size, value);
 }
 
 static int exec_load(struct emu *emu, const struct insn *insn)
 {
-	unsigned int size = operand_size(insn);
+	unsigned int size = insn_pair_size(insn);
 	u64 value;
 	int err = emu_load(emu, emu_linear(emu, insn), size, &value);
 
@@ -50,14 +31,14 @@ static int exec_load(struct emu *emu, const struct insn *insn)
 
 static int exec_store(struct emu *emu, const struct insn *insn)
 {
-	unsigned int size = operand_size(insn);
+	unsigned int size = insn_pair_size(insn);
 
 	return emu_store(emu, emu_linear(emu, insn), size, get_reg(emu, insn, size));
 }
 
 static int exec_store_imm(struct emu *emu, const struct insn *insn)
 {
-	return emu_store(emu, emu_linear(emu, insn), operand_size(insn), insn->imm);
+	return emu_store(emu, emu_linear(emu, insn), insn_pair_size(insn), insn->imm);
 }
 
 /* MOVZX and MOVSX: opcode bit 3 says which, bit 0 how wide the memory is. */
@@ -91,7 +72,7 @@ static int exec_movsxd(struct emu *emu, const struct insn *insn)
 /* memory op= value; CMP only sets flags. */
 static int alu_to_memory(struct emu *emu, const struct insn *insn, enum alu_op op, u64 value)
 {
-	unsigned int size = operand_size(insn);
+	unsigned int size = insn_pair_size(insn);
 	u64 linear = emu_linear(emu, insn), flags = emu->regs->rflags, result;
 	int err = emu_load(emu, linear, size, &result);
 
@@ -109,7 +90,7 @@ static int alu_to_memory(struct emu *emu, const struct insn *insn, enum alu_op o
 static int exec_alu(struct emu *emu, const struct insn *insn)
 {
 	enum alu_op op = (enum alu_op)(insn->opcode >> 3);
-	unsigned int size = operand_size(insn);
+	unsigned int size = insn_pair_size(insn);
 	u64 reg = get_reg(emu, insn, size), value;
 	int err;
 
@@ -131,7 +112,7 @@ static int exec_alu_imm(struct emu *emu, const struct insn *insn)
 
 static int test_memory(struct emu *emu, const struct insn *insn, u64 with)
 {
-	unsigned int size = operand_size(insn);
+	unsigned int size = insn_pair_size(insn);
 	u64 value;
 	int err = emu_load(emu, emu_linear(emu, insn), size, &value);
 
@@ -142,13 +123,13 @@ static int test_memory(struct emu *emu, const struct insn *insn, u64 with)
 
 static int exec_test(struct emu *emu, const struct insn *insn)
 {
-	return test_memory(emu, insn, get_reg(emu, insn, operand_size(insn)));
+	return test_memory(emu, insn, get_reg(emu, insn, insn_pair_size(insn)));
 }
 
 /* TEST, NOT, NEG; the rest of the group multiplies and divides. */
 static int exec_unary(struct emu *emu, const struct insn *insn)
 {
-	unsigned int size = operand_size(insn), digit = insn->reg & 7;
+	unsigned int size = insn_pair_size(insn), digit = insn->reg & 7;
 	u64 linear = emu_linear(emu, insn), flags = emu->regs->rflags, value;
 	int err;
 
@@ -169,7 +150,7 @@ static int exec_unary(struct emu *emu, const struct insn *insn)
 /* INC, DEC; the rest of the group jumps, calls and pushes. */
 static int exec_step(struct emu *emu, const struct insn *insn)
 {
-	unsigned int size = operand_size(insn), digit = insn->reg & 7;
+	unsigned int size = insn_pair_size(insn), digit = insn->reg & 7;
 	u64 linear = emu_linear(emu, insn), flags = emu->regs->rflags, value;
 	int err;
 
@@ -187,7 +168,7 @@ static int exec_step(struct emu *emu, const struct insn *insn)
 
 static int exec_xchg(struct emu *emu, const struct insn *insn)
 {
-	unsigned int size = operand_size(insn);
+	unsigned int size = insn_pair_size(insn);
 	u64 linear = emu_linear(emu, insn), value;
 	int err = emu_load(emu, linear, size, &value);
 
@@ -198,21 +179,18 @@ static int exec_xchg(struct emu *emu, const struct insn *insn)
 	return err;
 }
 
-enum bit_op { BIT_TEST, BIT_SET, BIT_RESET, BIT_COMPLEMENT };
-
-static int change_bit(struct emu *emu, u64 linear, unsigned int size, enum bit_op op, u64 bit)
+static int change_bit(struct emu *emu, u64 linear, unsigned int size, enum alu_bit_op op, u64 bit)
 {
-	u64 value, changed;
+	u64 flags = emu->regs->rflags, value;
 	int err = emu_load(emu, linear, size, &value);
 
 	if (err)
 		return err;
-	changed = op == BIT_SET ? value | bit : op == BIT_RESET ? value & ~bit : value ^ bit;
-	if (op != BIT_TEST)
-		err = emu_store(emu, linear, size, changed);
+	value = alu_bit(op, value, bit, &flags);
+	if (op != ALU_BT)
+		err = emu_store(emu, linear, size, value);
 	if (!err)
-		emu->regs->rflags = (emu->regs->rflags & ~(u64)RFLAGS_CF) |
-				    (value & bit ? RFLAGS_CF : 0);
+		emu->regs->rflags = flags;
 	return err;
 }
 
@@ -220,19 +198,18 @@ static int change_bit(struct emu *emu, u64 linear, unsigned int size, enum bit_o
 static int exec_bit(struct emu *emu, const struct insn *insn)
 {
 	unsigned int size = insn->opsize, width = 8 * size;
-	s64 number = (s64)alu_sign_extend(get_reg(emu, insn, size), size);
-	u64 displace = (u64)(number >> 3) & ~(u64)(size - 1);
-	u64 address = emu_offset(emu, insn, displace);
+	u64 number = get_reg(emu, insn, size);
+	u64 address = emu_offset(emu, insn, insn_bit_displace(number, size));
 
 	return change_bit(emu, emu_to_linear(emu, insn->seg, address), size,
-			  (enum bit_op)(insn->opcode >> 3 & 3), BIT((u64)number % width));
+			  (enum alu_bit_op)(insn->opcode >> 3 & 3), BIT(number % width));
 }
 
 static int exec_bit_imm(struct emu *emu, const struct insn *insn)
 {
 	unsigned int size = insn->opsize;
 
-	return change_bit(emu, emu_linear(emu, insn), size, (enum bit_op)(insn->reg & 3),
+	return change_bit(emu, emu_linear(emu, insn), size, (enum alu_bit_op)(insn->reg & 3),
 			  BIT(insn->imm % (8 * size)));
 }
 

@@ -20,9 +20,6 @@ const struct emu_op *emu_find_op(const struct insn *insn);
 int __must_check emu_load(const struct emu *emu, u64 linear, unsigned int size, u64 *value);
 int __must_check emu_store(const struct emu *emu, u64 linear, unsigned int size, u64 value);
 
-/* Write a register of size bytes: 4 clear the upper half, 1 and 2 leave the rest alone. */
-void emu_merge(u64 *reg, unsigned int size, u64 value);
-
 /* The memory operand's offset in its segment; displace comes on top before offsets wrap around. */
 u64 emu_offset(const struct emu *emu, const struct insn *insn, u64 displace);
 

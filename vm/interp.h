@@ -12,7 +12,8 @@
 #include "vm/regs.h"
 
 /* How memory is accessed, as a mask. */
-#define INTERP_SUPERVISOR 0x1u /* descriptor tables, TSS, IDT, inner stacks: rights of CPL 0 */
+#define INTERP_SUPERVISOR \
+	0x1u /* descriptor tables, TSS, inner stacks; and all that CPL 0 to 2 does */
 #define INTERP_WILL_WRITE 0x2u /* a read whose place is written next: a #PF says write */
 
 struct interp_ops {
@@ -35,13 +36,11 @@ struct interp_table {
 	u16 limit;
 };
 
-/* What an instruction can leave behind, to be put back when it fails. */
+/* What an instruction changes before it is known not to fail. */
 struct interp_undo {
 	struct vcpu_regs regs;
 	struct segment seg[8];
-	struct interp_table gdtr, idtr;
 	u8 seg_changed;
-	bool gdtr_changed, idtr_changed, shadow;
 };
 
 struct interp {
@@ -70,7 +69,11 @@ struct interp {
 
 	void *ctx;
 	const struct interp_ops *ops;
-	struct interp_undo undo; /* private */
+
+	/* Private to a step. */
+	struct interp_undo undo;
+	bool external; /* error codes have EXT: an event is being delivered, but not that of an INT n */
+	bool delivered; /* an INT n went to its handler: TF is over */
 };
 
 enum interp_result {
@@ -90,13 +93,13 @@ enum interp_result {
 	 * port accesses, IOPL and the TSS's bitmap have been checked, and that LOCK is not there
 	 * (but for MOV CR, where some CPUs have CR8 so); of INS and OUTS that the first element lies
 	 * within its segment. These are IN, OUT, INS, OUTS, HLT, CPUID, RDTSC, RDTSCP, RDPMC, RDMSR,
-	 * WRMSR, MOV CR, MOV DR, LMSW, CLTS, INVLPG, INVD, WBINVD, XGETBV, XSETBV, SYSENTER, SYSEXIT,
-	 * RSM, MONITOR, MWAIT and the instructions of VMX and SVM.
+	 * WRMSR, MOV CR, MOV DR, LMSW, CLTS, INVLPG, INVD, WBINVD, XGETBV, XSETBV, MONITOR, MWAIT and
+	 * the instructions of VMX and SVM.
 	 */
 	INTERP_SYSTEM,
 	INTERP_ABORT, /* an operation failed, with its own code; nothing has changed, but as above */
 	/*
-	 * Not one of ours: FPU and vector instructions, task switches, call gates, control transfers
+	 * Not one of ours: most FPU and all vector instructions, task switches, call gates, control transfers
 	 * in long mode, CR4.VME and CR4.PVI where they matter. Nothing has changed.
 	 */
 	INTERP_UNSUPPORTED,
@@ -107,7 +110,8 @@ enum interp_result {
 
 /*
  * Execute the instruction at RIP. Clears RF, reports TF; breakpoints are not looked at. An INT n,
- * INT3 or INTO is done with its delivery.
+ * INT3 or INTO is done with its delivery. Of the FPU there are FNINIT, FNCLEX, FNSTCW, FNSTSW and
+ * FWAIT, which work on the state in the CPU: the caller has loaded the guest's.
  */
 enum interp_result interp_step(struct interp *interp);
 

@@ -56,7 +56,13 @@ struct segment {
 #define RFLAGS_IF 0x200u
 #define RFLAGS_DF 0x400u
 #define RFLAGS_OF 0x800u
+#define RFLAGS_IOPL 0x3000u
+#define RFLAGS_NT 0x4000u
 #define RFLAGS_RF 0x10000u
 #define RFLAGS_VM 0x20000u
-#define RFLAGS_LOADABLE 0x3f7fd5u /* all that are defined */
 #define RFLAGS_AC 0x40000u
+#define RFLAGS_VIF 0x80000u
+#define RFLAGS_VIP 0x100000u
+#define RFLAGS_ID 0x200000u
+#define RFLAGS_LOADABLE 0x3f7fd5u /* all that are defined */
+#define RFLAGS_STATUS ((u64)(RFLAGS_CF | RFLAGS_PF | RFLAGS_AF | RFLAGS_ZF | RFLAGS_SF | RFLAGS_OF))

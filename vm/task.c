@@ -5,30 +5,12 @@
  * the new task's segments in the new one. A 16-bit TSS ends the VM with a report.
  */
 #include "arch/cpu.h"
+#include "vm/desc.h"
 #include "vm/vcpu.h"
 
 #define VECTOR_TS 10
 #define VECTOR_NP 11
 #define VECTOR_SS 12
-#define SELECTOR_RPL 3u
-#define SELECTOR_LDT 4u
-#define SELECTOR_INDEX(selector) ((selector) & ~7u)
-#define NT BIT(14)
-
-#define DESC_TYPE(desc) ((u32)((desc) >> 40) & 15u)
-#define DESC_S BIT(44)
-#define DESC_DPL(desc) ((u32)((desc) >> 45) & 3u)
-#define DESC_P BIT(47)
-#define DESC_G BIT(55)
-#define DESC_ACCESSED BIT(40)
-#define DESC_BUSY BIT(41)
-#define TYPE_TSS32 9u
-#define TYPE_TSS16 1u
-#define TYPE_BUSY 2u
-#define TYPE_LDT 2u
-#define TYPE_CODE 8u
-#define TYPE_WRITE_OR_READ 2u
-#define TYPE_CONFORMING 4u
 
 /* Offsets in a 32-bit TSS. */
 #define TSS_LINK 0x00u
@@ -64,18 +46,6 @@ static bool fault(struct task *t, u8 vector, u32 selector)
 {
 	vcpu_exception_error(t->vcpu, vector, SELECTOR_INDEX(selector) | (selector & SELECTOR_LDT));
 	return false;
-}
-
-static void unpack(u64 desc, u32 selector, struct segment *seg)
-{
-	u32 limit = (u32)(desc & 0xffff) | ((u32)(desc >> 32) & 0xf0000);
-
-	*seg = (struct segment){
-		.selector = (u16)selector,
-		.attr = (u16)(((desc >> 40) & 0xff) | (desc >> 44 & 0xf00)),
-		.limit = desc & DESC_G ? limit << 12 | 0xfff : limit,
-		.base = (desc >> 16 & 0xffffff) | (desc >> 32 & 0xff000000),
-	};
 }
 
 /* The descriptor that selector names. False: a fault is queued, vector if it is beyond its table. */
@@ -115,7 +85,7 @@ static bool check_target(struct task *t)
 	}
 	if (t->desc & DESC_S || type != (iret ? TYPE_TSS32 | TYPE_BUSY : TYPE_TSS32))
 		return fault(t, vector, selector);
-	unpack(t->desc, selector, &tss);
+	tss = desc_unpack(t->desc, selector);
 	if (!(t->desc & DESC_P))
 		return fault(t, VECTOR_NP, selector);
 	if (tss.limit < TSS32_LIMIT)
@@ -138,7 +108,7 @@ static bool save_old(struct task *t, const struct segment *old)
 			return false;
 	}
 	if (by == TASK_IRET)
-		eflags &= ~(u64)NT;
+		eflags &= ~(u64)RFLAGS_NT;
 	if (!wr(t, t->old_base + TSS_EIP, regs->rip, 4) ||
 	    !wr(t, t->old_base + TSS_EFLAGS, eflags, 4))
 		return false;
@@ -183,7 +153,7 @@ static bool load_new(struct task *t, u16 old_selector, u16 *selectors, u16 *ldt)
 	for (u32 i = 0; i < 8; i++)
 		regs->gpr[i] = gprs[i];
 	regs->rip = eip;
-	regs->rflags = (eflags & RFLAGS_LOADABLE) | RFLAGS_FIXED | (nested ? NT : 0);
+	regs->rflags = (eflags & RFLAGS_LOADABLE) | RFLAGS_FIXED | (nested ? RFLAGS_NT : 0);
 	backend->set_reg(t->vcpu, VREG_CR0, cr0 | CR0_TS);
 	if (cr0 & CR0_PG) {
 		backend->set_reg(t->vcpu, VREG_CR3, cr3);
@@ -213,9 +183,9 @@ static bool load_segment(struct task *t, enum insn_seg number, u32 selector, u32
 	u64 desc, linear;
 
 	if (t->vcpu->regs.rflags & RFLAGS_VM) {
-		seg.base = selector << 4;
-		seg.limit = 0xffff;
-		seg.attr = 0xf3; /* present, DPL 3, writable and accessed data */
+		seg.base = selector_real_base(selector);
+		seg.limit = SEG_V8086_LIMIT;
+		seg.attr = SEG_V8086_ATTR;
 		backend->set_seg(t->vcpu, number, &seg);
 		return true;
 	}
@@ -234,7 +204,7 @@ static bool load_segment(struct task *t, enum insn_seg number, u32 selector, u32
 	desc |= DESC_ACCESSED;
 	if (!wr(t, linear, desc, sizeof(desc)))
 		return false;
-	unpack(desc, selector, &seg);
+	seg = desc_unpack(desc, selector);
 	backend->set_seg(t->vcpu, number, &seg);
 	return true;
 }
@@ -253,7 +223,7 @@ static bool load_ldt(struct task *t, u32 selector)
 		return false;
 	if (desc & DESC_S || DESC_TYPE(desc) != TYPE_LDT || !(desc & DESC_P))
 		return fault(t, VECTOR_TS, selector);
-	unpack(desc, selector, &seg);
+	seg = desc_unpack(desc, selector);
 	backend->set_seg(t->vcpu, SEG_LDTR, &seg);
 	return true;
 }
@@ -310,7 +280,7 @@ static bool leave(struct task *t, u16 *selectors, u16 *ldt)
 	t->vcpu->regs.rip = (u32)(t->vcpu->regs.rip + insn_length(t));
 	if (!save_old(t, &old) || !load_new(t, old.selector, selectors, ldt))
 		return false;
-	unpack(t->desc | DESC_BUSY, t->exit->task.selector, &tss);
+	tss = desc_unpack(t->desc | DESC_BUSY, t->exit->task.selector);
 	backend->set_seg(t->vcpu, SEG_TR, &tss);
 	return true;
 }
