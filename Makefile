@@ -108,7 +108,7 @@ HOST_SRCS := $(sort $(filter-out mm/host_tables.c lib/string.c dev/platform%.c, 
 	$(wildcard mm/*.c lib/*.c dev/*.c arch/acpi_parse*.c \
 	arch/feature_set.c arch/font.c arch/framebuffer.c arch/screen.c boot/display.c \
 	boot/options.c boot/multiboot*.c arch/clock_sources.c arch/tsc_skew.c boot/memory_map.c \
-	$(addprefix vm/,timer.c io.c paging.c insn*.c emulate*.c config*.c loader*.c bzimage*.c \
+	$(addprefix vm/,timer.c io.c paging.c insn*.c emulate*.c interp*.c config*.c loader*.c bzimage*.c \
 	mbguest.c mbinfo.c guest_e820.c) tests/unit/host/*.c)))
 HOST_OBJS := $(HOST_SRCS:%.c=$(UNIT)/%.o)
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(UNIT)/%,$(sort $(wildcard tests/unit/test_*.c)))
@@ -118,7 +118,7 @@ HOST_CFLAGS := -std=gnu11 -g -O1 -fsanitize=address,undefined -fno-sanitize-reco
 .PHONY: unit
 unit: $(UNIT_TESTS)
 
-$(UNIT)/test_insn $(UNIT)/test_emulate: UNIT_LIBS := -lZydis -lunicorn
+$(UNIT)/test_insn $(UNIT)/test_emulate $(UNIT)/test_interp $(UNIT)/test_interp_random: UNIT_LIBS := -lZydis -lunicorn
 
 $(UNIT_TESTS): $(UNIT)/%: $(UNIT)/tests/unit/%.o $(UNIT)/libsillhost.a
 	$(call quiet,LINK,$@)
