@@ -105,10 +105,8 @@ static void vmx_paging(void)
 			   yes_no(caps & EPT_HAS_1G), yes_no(caps & EPT_HAS_ACCESSED_DIRTY));
 	else
 		doctor_say(DOCTOR_LACKS, "nested paging (EPT): no: this version needs it");
-	if (proc2 & PROC2_MAY_BE_UNRESTRICTED)
-		doctor_say(DOCTOR_OK, "unrestricted guest: yes");
-	else
-		doctor_say(DOCTOR_LACKS, "unrestricted guest: no: this version needs it");
+	feature(proc2 & PROC2_MAY_BE_UNRESTRICTED, "unrestricted guest",
+		"Sill emulates guests' real mode");
 	feature(proc2 & PROC2_MAY_HAVE_VPID, "VPID", "every entry forgets translations");
 }
 

@@ -232,8 +232,11 @@ __noreturn static void boot_late(void)
 		refuse(reason);
 	chosen = choose_backend();
 	vm_init(chosen, &pc_platform, &mux_console_ops);
-	if (chosen->setup() || chosen->cpu_enable())
+	if (chosen->setup())
 		refuse("there is no memory for the virtualization structures");
+	reason = chosen->cpu_enable();
+	if (reason)
+		refuse(reason);
 	machine_start_cpus(options.cpus);
 	mux_init(options.escape);
 	panic_set_describe_vcpu(describe_vcpu);

@@ -122,8 +122,8 @@ __noreturn static void ap_main(struct percpu *cpu)
 	mce_init();
 	apic_enable();
 	reason = backend->probe();
-	if (!reason && backend->cpu_enable())
-		reason = "no memory";
+	if (!reason)
+		reason = backend->cpu_enable();
 	if (reason) {
 		strlcpy(refusal, reason, sizeof(refusal));
 		ap_refuse(cpu);

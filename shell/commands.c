@@ -131,6 +131,7 @@ static void print_vcpu(struct vm *vm, void *ctx __unused)
 		[EXIT_UD] = "ud",
 		[EXIT_EXCEPTION] = "exception",
 		[EXIT_SHUTDOWN] = "shutdown",
+		[EXIT_EMULATE] = "emulate",
 		[EXIT_ENTRY_FAILED] = "entry-failed",
 	};
 	const struct vcpu *vcpu = &vm->vcpu;

@@ -89,18 +89,13 @@ static int svm_setup(void)
 	return err ? err : svm_permission_maps();
 }
 
-static int svm_cpu_enable(void)
+static const char *svm_cpu_enable(void)
 {
 	struct svm_cpu *cpu = kzalloc(sizeof(*cpu));
-	int err;
 
-	if (!cpu)
-		return E_NOMEM;
-	err = frame_alloc_zeroed(&svm_owner, &cpu->hsave);
-	if (!err)
-		err = frame_alloc_zeroed(&svm_owner, &cpu->host_vmcb);
-	if (err)
-		return err;
+	if (!cpu || frame_alloc_zeroed(&svm_owner, &cpu->hsave) ||
+	    frame_alloc_zeroed(&svm_owner, &cpu->host_vmcb))
+		return "no memory for the structures of SVM";
 	cpu->max_asid = cpuid(CPUID_SVM, 0).ebx - 1;
 	cpu->next_asid = 1;
 	cpu->asid_generation = 1;
@@ -109,13 +104,18 @@ static int svm_cpu_enable(void)
 	/* What VMLOAD brings back after each exit: host FS, GS, TR never change. */
 	asm volatile("vmsave %%rax" : : "a"(cpu->host_vmcb.raw) : "memory");
 	this_cpu()->backend = cpu;
-	return 0;
+	return NULL;
 }
 
 static void svm_cpu_disable(void)
 {
 	wrmsr(MSR_VM_HSAVE_PA, 0);
 	wrmsr(MSR_EFER, rdmsr(MSR_EFER) & ~EFER_SVME);
+}
+
+static bool svm_needs_identity_map(void)
+{
+	return false;
 }
 
 static unsigned int svm_tdp_max_level(void)

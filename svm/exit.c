@@ -12,8 +12,8 @@
 #define KIND_MORE(name, exit_kind) [SVM_EXIT_##name] = { .kind = (exit_kind), .more = true }
 
 /*
- * more: decode_more() has something to add, if only that an event was being delivered (no instruction
- * that was intercepted can have been running then). NPF lies outside, and has more too.
+ * more: decode_more() has something to add, if only that an event was being delivered (no
+ * instruction that was intercepted can have been running then). NPF lies outside, and has more too.
  */
 static const struct {
 	u8 kind;

@@ -65,14 +65,18 @@ void svm_run(struct vcpu *vcpu, struct vm_exit *exit)
 
 	atomic_store(&this_cpu()->mode, (u32)CPU_HOST);
 	set_gif(true);
-	/* After a refused entry the save area holds anything: what the guest had is in vcpu->regs. */
+	/*
+	 * After a refused entry the save area holds anything: what the guest had is in vcpu->regs.
+	 */
 	if (likely((u32)vmcb->exit_code != SVM_EXIT_INVALID_LOW)) {
 		vcpu->regs.gpr[GPR_RAX] = vmcb->rax;
 		vcpu->regs.gpr[GPR_RSP] = vmcb->rsp;
 		vcpu->regs.rip = vmcb->rip;
 		vcpu->regs.rflags = vmcb->rflags;
 	} else {
-		/* Nor can it be told whether the flush took place: the next ASID starts with one. */
+		/*
+		 * Nor can it be told whether the flush took place: the next ASID starts with one.
+		 */
 		cpu->next_asid = cpu->max_asid + 1;
 	}
 	vmcb->event_inj = 0;

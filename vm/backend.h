@@ -67,8 +67,10 @@ struct fetch_state {
 	BACKEND_OP(int, setup, (void))                                                                 \
 	/* LEVEL_2M or LEVEL_1G: the largest leaf that second-level tables may have. */                \
 	BACKEND_OP(unsigned int, tdp_max_level, (void))                                                \
-	/* Turn virtualization on or off on this CPU. 0 or E_NOMEM. */                                 \
-	BACKEND_OP(int, cpu_enable, (void))                                                            \
+	/* Must guest memory have a page directory at GUEST_IDENTITY_MAP? */                           \
+	BACKEND_OP(bool, needs_identity_map, (void))                                                   \
+	/* Turn virtualization on or off on this CPU. On: NULL, or why not, in one line. */            \
+	BACKEND_OP(const char *, cpu_enable, (void))                                                   \
 	BACKEND_OP(void, cpu_disable, (void))                                                          \
 	/* The vCPU's control block. 0 or E_NOMEM. */                                                  \
 	BACKEND_OP(int, vcpu_create, (struct vcpu * vcpu))                                             \

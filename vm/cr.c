@@ -42,8 +42,8 @@ static bool paging_change(struct vcpu *vcpu, u64 value)
 }
 
 /*
- * PAE paging: where the CPU holds the four top entries in registers, it loads them itself at a MOV to CR3, and
- * an emulated write of CR0 or CR4 has to. False: #GP, a reserved bit is set.
+ * PAE paging: where the CPU holds the four top entries in registers, it loads them itself at a MOV
+ * to CR3, and an emulated write of CR0 or CR4 has to. False: #GP, a reserved bit is set.
  */
 static bool load_pdptes(struct vcpu *vcpu, u64 cr0, u64 cr4)
 {
@@ -105,11 +105,34 @@ static bool set_cr4(struct vcpu *vcpu, u64 value)
 	return true;
 }
 
+/*
+ * Seldom: where the back end needs a CR3 of its own while paging is off, or the instruction was
+ * emulated.
+ */
+static bool set_cr3(struct vcpu *vcpu, u64 value)
+{
+	u64 old = backend->get_reg(vcpu, VREG_CR3);
+
+	if (backend->get_reg(vcpu, VREG_EFER) & EFER_LMA && value >> cpu_features.phys_bits)
+		return false;
+	backend->set_reg(vcpu, VREG_CR3, value);
+	if (!load_pdptes(vcpu, backend->get_reg(vcpu, VREG_CR0),
+			 backend->get_reg(vcpu, VREG_CR4))) {
+		backend->set_reg(vcpu, VREG_CR3, old);
+		return false;
+	}
+	fetch_memo_forget(&vcpu->memo);
+	backend->flush(vcpu);
+	return true;
+}
+
 static bool set_cr(struct vcpu *vcpu, u32 number, u64 value)
 {
 	switch (number) {
 	case 0:
 		return set_cr0(vcpu, value);
+	case 3:
+		return set_cr3(vcpu, value);
 	case 4:
 		return set_cr4(vcpu, value);
 	case 8:
@@ -135,6 +158,9 @@ static bool mov_from_cr(struct vcpu *vcpu, const struct insn *insn)
 	switch (cr_number(insn)) {
 	case 0:
 		value = backend->get_reg(vcpu, VREG_CR0);
+		break;
+	case 3:
+		value = backend->get_reg(vcpu, VREG_CR3);
 		break;
 	case 4:
 		value = backend->get_reg(vcpu, VREG_CR4);
@@ -192,7 +218,9 @@ void exit_cr_access(struct vcpu *vcpu, const struct vm_exit *exit)
 		vcpu_exception_error(vcpu, VECTOR_GUEST_GP, 0);
 }
 
-/* Where the CPU leaves it to us: it is checked like the CPU would for the features this guest has. */
+/*
+ * Where the CPU leaves it to us: it is checked like the CPU would for the features this guest has.
+ */
 void exit_xsetbv(struct vcpu *vcpu, const struct vm_exit *exit)
 {
 	u64 value = (u32)vcpu->regs.gpr[GPR_RAX] | vcpu->regs.gpr[GPR_RDX] << 32;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Guest accesses to debug registers. Writes exit so that no breakpoint of a guest is ever on while the
- * hypervisor runs, whatever the CPU under it does at an exit; on some CPUs reads do as well.
+ * Guest accesses to debug registers. Writes exit so that no breakpoint of a guest is ever on while
+ * the hypervisor runs, whatever the CPU under it does at an exit; on some CPUs reads do as well.
  */
 #include "arch/cpu.h"
 #include "vm/vcpu.h"

@@ -27,6 +27,7 @@ enum exit_kind {
 	EXIT_UD, /* an instruction this VM does not have: #UD */
 	EXIT_EXCEPTION, /* an intercepted exception: the guest's own, to be handed back */
 	EXIT_SHUTDOWN, /* triple fault */
+	EXIT_EMULATE, /* not entered: the CPU cannot run a guest in this state */
 	EXIT_ENTRY_FAILED, /* the CPU refused the guest state */
 	EXIT_KINDS
 };

@@ -104,6 +104,7 @@ static void (*const handlers[EXIT_KINDS])(struct vcpu *vcpu, const struct vm_exi
 	[EXIT_UD] = exit_ud,
 	[EXIT_EXCEPTION] = exit_exception,
 	[EXIT_SHUTDOWN] = exit_shutdown,
+	[EXIT_EMULATE] = exit_emulate,
 	[EXIT_ENTRY_FAILED] = exit_entry_failed,
 };
 
@@ -133,6 +134,12 @@ static bool vcpu_prepare(struct vcpu *vcpu)
 	return !vcpu->halted;
 }
 
+void vcpu_exit(struct vcpu *vcpu, const struct vm_exit *exit)
+{
+	vcpu->exits[exit->kind]++;
+	handlers[exit->kind](vcpu, exit);
+}
+
 void vcpu_run(struct vcpu *vcpu)
 {
 	struct vm_exit exit;
@@ -141,9 +148,8 @@ void vcpu_run(struct vcpu *vcpu)
 		if (unlikely(atomic_load(&vcpu->requests)) && !vcpu_prepare(vcpu))
 			return;
 		backend->run(vcpu, &exit);
-		vcpu->exits[exit.kind]++;
 		if (unlikely(exit.interrupted.kind != EVENT_NONE))
 			keep_interrupted(vcpu, &exit.interrupted);
-		handlers[exit.kind](vcpu, &exit);
+		vcpu_exit(vcpu, &exit);
 	}
 }

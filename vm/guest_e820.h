@@ -15,6 +15,11 @@
 #define GUEST_VGA_BASE ((u64)0xa0000)
 #define GUEST_BIOS_BASE ((u64)0xe0000)
 #define GUEST_EXT_BASE MIB(1)
+/*
+ * Where the CPU needs page tables to run a guest whose paging is off: a page directory that maps
+ * all to itself, in memory of its own where a PC has its firmware.
+ */
+#define GUEST_IDENTITY_MAP (GIB(4) - MIB(2))
 
 enum e820_type { E820_RAM = 1, E820_RESERVED = 2 };
 

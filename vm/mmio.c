@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Second-level faults: memory that is mapped on first touch, and accesses to device
- * memory, whose instruction is decoded and executed here. And the guest's memory by linear address, for
- * this and for string I/O.
+ * Second-level faults: memory that is mapped on first touch, and accesses to device memory, whose
+ * instruction is decoded and executed here. And the guest's memory by linear address, for this and
+ * for string I/O.
  */
 #include "lib/err.h"
 #include "lib/string.h"
@@ -146,8 +146,9 @@ int vcpu_write_linear(struct vcpu *vcpu, const struct vm_exit *exit,
 }
 
 /*
- * The CPU has translated and checked the address of an only operand already. The offset tells when the
- * guest has changed the instruction behind the CPU's back; then it is translated like any other.
+ * The CPU has translated and checked the address of an only operand already. The offset tells when
+ * the guest has changed the instruction behind the CPU's back; then it is translated like any
+ * other.
  */
 static inline bool is_faulting(const struct mmio_access *a, u64 linear, unsigned int size)
 {

@@ -19,7 +19,9 @@
 #include "vm/vcpu.h"
 
 #define SLICE_NS (10 * NS_PER_MS)
-/* A guest is left after so long in any case, should the interrupt or NMI that asks for it get lost. */
+/*
+ * A guest is left after so long in any case, should the interrupt or NMI that asks for it get lost.
+ */
 #define MAX_RUN_NS (100 * NS_PER_MS)
 
 struct sched {
@@ -56,8 +58,8 @@ int sched_init_cpu(u32 cpu)
 static void cpu_wake(struct percpu *cpu)
 {
 	/*
-	 * This CPU asks only from its main loop, before it picks a vCPU, or from an interrupt window,
-	 * which leads back there.
+	 * This CPU asks only from its main loop, before it picks a vCPU, or from an interrupt
+	 * window, which leads back there.
 	 */
 	if (cpu == this_cpu())
 		return;

@@ -16,7 +16,10 @@ void vcpu_run(struct vcpu *vcpu);
 /* Would it do anything if it were run? */
 bool vcpu_runnable(struct vcpu *vcpu);
 
-/* Fetch and decode the instruction at RIP. 0; E_FAULT: a #PF or #GP has been queued; E_INVAL: undecodable (killed). */
+/*
+ * Fetch and decode the instruction at RIP. 0; E_FAULT: a #PF or #GP has been queued; E_INVAL:
+ * undecodable (killed).
+ */
 int __must_check vcpu_fetch(struct vcpu *vcpu, const struct vm_exit *exit, struct insn *insn,
 			    struct fetch_state *state);
 
@@ -32,8 +35,8 @@ void vcpu_skip_by(struct vcpu *vcpu, const struct fetch_state *state, u32 len);
 void vcpu_retired(struct vcpu *vcpu);
 
 /*
- * Memory (or a device) at a linear address, size 1..8 bytes, with the guest's translation and rights.
- * Not 0: a #PF is queued, or the VM killed. probe_write only checks.
+ * Memory (or a device) at a linear address, size 1..8 bytes, with the guest's translation and
+ * rights. Not 0: a #PF is queued, or the VM killed. probe_write only checks.
  */
 int __must_check vcpu_read_linear(struct vcpu *vcpu, const struct vm_exit *exit,
 				  const struct fetch_state *state, u64 linear, u64 *value,
@@ -77,6 +80,10 @@ void exit_cr_access(struct vcpu *vcpu, const struct vm_exit *exit);
 void exit_dr_access(struct vcpu *vcpu, const struct vm_exit *exit);
 void exit_task_switch(struct vcpu *vcpu, const struct vm_exit *exit);
 void exit_xsetbv(struct vcpu *vcpu, const struct vm_exit *exit);
+void exit_emulate(struct vcpu *vcpu, const struct vm_exit *exit);
+
+/* Count and handle an exit: the CPU's, or one that an emulated instruction stands for. */
+void vcpu_exit(struct vcpu *vcpu, const struct vm_exit *exit);
 
 #define VECTOR_GUEST_DE 0
 #define VECTOR_GUEST_DB 1

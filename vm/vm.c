@@ -16,6 +16,8 @@
 #include "vm/sched.h"
 #include "vm/vcpu.h"
 
+#define IDENTITY_PDE 0xe7u /* P, R/W, U/S, A, D, PS */
+
 const struct backend *backend;
 const struct platform_ops *platform;
 const struct vm_console_ops *vm_console;
@@ -50,7 +52,22 @@ static int add_memory(struct vm *vm)
 
 	if (!err && high)
 		err = guest_mem_add_slot(&vm->mem, gpa_to_gfn(GPA(GIB(4))), high >> PAGE_SHIFT);
+	if (!err && backend->needs_identity_map())
+		err = guest_mem_add_slot(&vm->mem, gpa_to_gfn(GPA(GUEST_IDENTITY_MAP)),
+					 MIB(2) >> PAGE_SHIFT);
 	return err;
+}
+
+/* Pages of 4 MiB, for all privilege levels, accessed and dirty so that the CPU need not write. */
+static void write_identity_map(struct vm *vm)
+{
+	u32 *entries;
+
+	if (!backend->needs_identity_map())
+		return;
+	entries = guest_mem_ptr(&vm->mem, GPA(GUEST_IDENTITY_MAP));
+	for (u32 i = 0; i < 1024; i++)
+		entries[i] = i << 22 | IDENTITY_PDE;
 }
 
 static void start_state(struct vcpu *vcpu, const struct load_result *start)
@@ -130,6 +147,7 @@ int vm_load(struct vm *vm)
 		err = load_kernel(vm, &start);
 	if (err)
 		return err;
+	write_identity_map(vm);
 	backend->load(&vm->vcpu);
 	vcpu_reset(&vm->vcpu);
 	start_state(&vm->vcpu, &start);

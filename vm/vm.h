@@ -169,13 +169,19 @@ void vm_kill(struct vm *vm, const struct vm_exit *exit, const char *fmt, ...) __
 /* One rate-limited log line about what the guest did. */
 void vm_guest_log(struct vm *vm, const char *fmt, ...) __printf_like(2, 3);
 
-/* An interrupt line of the VM changed: have its vCPU look. Any CPU, any lock below LOCK_DEVICES held. */
+/*
+ * An interrupt line of the VM changed: have its vCPU look. Any CPU, any lock below LOCK_DEVICES
+ * held.
+ */
 void vm_kick(struct vm *vm, u32 request);
 
 /* Put VM memory, devices and vCPU into the state of a fresh start. The loader's errors. */
 int __must_check vm_load(struct vm *vm);
 
-/* Take an ended VM apart; its vCPU is loaded nowhere. All its frames come back. True: no VM is left. */
+/*
+ * Take an ended VM apart; its vCPU is loaded nowhere. All its frames come back. True: no VM is
+ * left.
+ */
 bool __must_check vm_destroy(struct vm *vm);
 
 /* Call fn for every VM, with the VM list locked. */

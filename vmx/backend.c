@@ -12,74 +12,84 @@
 #include "arch/traps.h"
 #include "lib/err.h"
 #include "lib/log.h"
-#include "lib/printf.h"
 #include "lib/string.h"
 #include "mm/heap.h"
 #include "mm/spte.h"
 #include "vmx/msrs.h"
+#include "vmx/probe.h"
 #include "vmx/vmx.h"
 
-#define EPT_NEEDED (EPT_HAS_4_LEVELS | EPT_HAS_WRITE_BACK | EPT_HAS_2M | EPT_HAS_INVEPT)
 #define SLICE_MS 1
 
 struct vmx_controls vmx_controls __ro_after_init;
-u64 vmx_cr0_fixed __ro_after_init, vmx_cr4_fixed __ro_after_init, vmx_ept_caps __ro_after_init;
+u64 vmx_cr0_fixed __ro_after_init, vmx_cr4_fixed __ro_after_init;
+u64 vmx_cr4_allowed __ro_after_init, vmx_ept_caps __ro_after_init;
 u32 vmx_revision __ro_after_init, vmx_slice __ro_after_init;
 hpa_t vmx_msr_bitmap __ro_after_init;
 struct frame_owner vmx_owner;
 
 static char refusal[240];
 
+static void read_capabilities(struct vmx_capabilities *out)
+{
+	static const u32 msrs[WORD_COUNT] = {
+		[WORD_PIN] = MSR_VMX_PIN,     [WORD_PROC] = MSR_VMX_PROC,
+		[WORD_PROC2] = MSR_VMX_PROC2, [WORD_EXIT] = MSR_VMX_EXIT,
+		[WORD_ENTRY] = MSR_VMX_ENTRY,
+	};
+	static const u32 true_msrs[WORD_COUNT] = {
+		[WORD_PIN] = MSR_VMX_TRUE_PIN,     [WORD_PROC] = MSR_VMX_TRUE_PROC,
+		[WORD_PROC2] = MSR_VMX_PROC2,      [WORD_EXIT] = MSR_VMX_TRUE_EXIT,
+		[WORD_ENTRY] = MSR_VMX_TRUE_ENTRY,
+	};
+	bool has_true = rdmsr(MSR_VMX_BASIC) & VMX_BASIC_TRUE_CONTROLS;
+
+	for (u32 word = 0; word < WORD_COUNT; word++) {
+		/*
+		 * Without secondary controls the CPU has no MSR for them: PROC comes before PROC2.
+		 */
+		if (word == WORD_PROC2 && !(out->words[WORD_PROC] >> 32 & PROC_SECONDARY_CONTROLS))
+			out->words[word] = 0;
+		else
+			out->words[word] = rdmsr(has_true ? true_msrs[word] : msrs[word]);
+	}
+}
+
+void vmx_offer_read(struct vmx_offer *out)
+{
+	read_capabilities(&out->can);
+	out->feature_control = rdmsr(MSR_FEATURE_CONTROL);
+	out->basic = rdmsr(MSR_VMX_BASIC);
+	out->cr0_fixed = rdmsr(MSR_VMX_CR0_FIXED0);
+	out->cr4_fixed = rdmsr(MSR_VMX_CR4_FIXED0);
+	out->cr0 = read_cr0();
+	out->cr4 = read_cr4();
+	out->ept = 0;
+	if (out->can.words[WORD_PROC2] >> 32 & (PROC2_EPT | PROC2_VPID))
+		out->ept = rdmsr(MSR_VMX_EPT_VPID);
+}
+
 /* The first CPU decides what is used, the others must offer the same. */
-static const char *check_controls(void)
-{
-	struct vmx_controls controls;
-	char missing[200];
-	u64 ept;
-
-	if (!vmx_controls_choose(&controls, missing, sizeof(missing))) {
-		str_printf(refusal, sizeof(refusal), "VMX without what this version needs: %s",
-			   missing);
-		return refusal;
-	}
-	ept = rdmsr(MSR_VMX_EPT_VPID);
-	if ((ept & EPT_NEEDED) != EPT_NEEDED ||
-	    !(ept & (EPT_HAS_INVEPT_SINGLE | EPT_HAS_INVEPT_ALL)))
-		return "VMX with an EPT that lacks 4 levels, write-back, 2 MiB pages or INVEPT";
-	if (this_cpu()->index == 0) {
-		vmx_controls = controls;
-		vmx_ept_caps = ept;
-	} else if (memcmp(&controls, &vmx_controls, sizeof(controls)) || ept != vmx_ept_caps) {
-		return "VMX with other abilities than the first CPU's";
-	}
-	return NULL;
-}
-
-static const char *check_basic(void)
-{
-	u64 basic = rdmsr(MSR_VMX_BASIC);
-
-	if (VMX_BASIC_SIZE(basic) == 0 || VMX_BASIC_SIZE(basic) > PAGE_SIZE)
-		return "VMX whose control structure is not of 1 to 4096 bytes (a bad capability MSR)";
-	if (VMX_BASIC_TYPE(basic) != VMX_TYPE_WRITE_BACK)
-		return "VMX whose control structure is not write-back memory (a bad capability MSR)";
-	return NULL;
-}
-
 static const char *vmx_probe(void)
 {
-	u64 feature;
+	struct vmx_offer offer;
+	struct vmx_controls controls;
 	const char *reason;
 
 	if (!cpu_features.vmx)
 		return "no VMX (Intel VT-x)";
-	feature = rdmsr(MSR_FEATURE_CONTROL);
-	if (feature & FEATURE_CONTROL_LOCKED && !(feature & FEATURE_CONTROL_VMXON))
-		return "VMX is disabled by firmware: turn on Virtualization Technology in its setup";
-	if (read_cr4() & CR4_VMXE)
-		return "VMX is on already: something else, started before, uses it";
-	reason = check_basic();
-	return reason ? reason : check_controls();
+	vmx_offer_read(&offer);
+	reason = vmx_offer_judge(&offer, &controls, refusal, sizeof(refusal));
+	if (reason)
+		return reason;
+	if (this_cpu()->index == 0) {
+		vmx_controls = controls;
+		vmx_ept_caps = offer.ept;
+	} else if (memcmp(&controls, &vmx_controls, sizeof(controls)) ||
+		   offer.ept != vmx_ept_caps) {
+		return "VMX with other abilities than the first CPU's";
+	}
+	return NULL;
 }
 
 #define BITMAP_READ 0u
@@ -122,14 +132,19 @@ static int vmx_setup(void)
 	vmx_revision = VMX_BASIC_REVISION(rdmsr(MSR_VMX_BASIC));
 	ticks = MAX(ticks, 1u);
 	vmx_slice = (u32)MIN(ticks, UINT32_MAX);
+	vmx_cr0_fixed = rdmsr(MSR_VMX_CR0_FIXED0);
 	/* An unrestricted guest may have paging and protection off whatever the MSR says. */
-	vmx_cr0_fixed = rdmsr(MSR_VMX_CR0_FIXED0) & ~(u64)(CR0_PE | CR0_PG);
+	if (!vmx_restricted())
+		vmx_cr0_fixed &= ~(u64)(CR0_PE | CR0_PG);
 	vmx_cr4_fixed = rdmsr(MSR_VMX_CR4_FIXED0);
+	vmx_cr4_allowed = rdmsr(MSR_VMX_CR4_FIXED1);
 	nmi_set_abort(vmx_entry_begin, vmx_entry_end, vmx_entry_abort);
 	log_info("vmx: EPT with A/D bits %s, 1 GiB pages %s, VPID %s, preemption timer %s",
 		 vmx_ept_caps & EPT_HAS_ACCESSED_DIRTY ? "yes" : "no",
 		 vmx_ept_caps & EPT_HAS_1G ? "yes" : "no", vmx_has_vpid() ? "yes" : "no",
 		 vmx_controls.words[WORD_PIN] & PIN_PREEMPTION_TIMER ? "yes" : "no");
+	if (vmx_restricted())
+		log_info("vmx: no unrestricted guest: real mode is emulated");
 	return err ? err : vmx_permission_maps();
 }
 
@@ -143,19 +158,13 @@ static void unlock(void)
 		      feature | FEATURE_CONTROL_LOCKED | FEATURE_CONTROL_VMXON);
 }
 
-static int vmx_cpu_enable(void)
+static const char *vmx_cpu_enable(void)
 {
 	struct vmx_cpu *cpu = kzalloc(sizeof(*cpu));
 	bool failed;
-	int err;
 
-	if (!cpu)
-		return E_NOMEM;
-	err = frame_alloc_zeroed(&vmx_owner, &cpu->vmxon);
-	if (err) {
-		kfree(cpu, sizeof(*cpu));
-		return err;
-	}
+	if (!cpu || frame_alloc_zeroed(&vmx_owner, &cpu->vmxon))
+		return "no memory for the structures of VMX";
 	*(u32 *)hpa_to_ptr(cpu->vmxon) = vmx_revision;
 	cpu->next_vpid = 1;
 	cpu->vpid_generation = 1;
@@ -164,9 +173,9 @@ static int vmx_cpu_enable(void)
 	write_cr4(read_cr4() | rdmsr(MSR_VMX_CR4_FIXED0) | CR4_VMXE);
 	asm volatile("vmxon %1" : "=@ccbe"(failed) : "m"(cpu->vmxon) : "memory");
 	if (failed)
-		panic("vmx: VMXON refused on CPU %u", this_cpu()->index);
+		return "VMXON refused: something else, started before, uses VMX";
 	this_cpu()->backend = cpu;
-	return 0;
+	return NULL;
 }
 
 static void vmx_cpu_disable(void)
@@ -178,25 +187,6 @@ static void vmx_cpu_disable(void)
 static unsigned int vmx_tdp_max_level(void)
 {
 	return vmx_ept_caps & EPT_HAS_1G ? LEVEL_1G : LEVEL_2M;
-}
-
-__noreturn void vmcs_refused(enum vmcs_field field, const char *what)
-{
-	static const struct {
-		u32 field;
-		const char *name;
-	} names[] = {
-#define FIELD(name, encoding) { encoding, #name },
-		VMCS_FIELDS(FIELD)
-#undef FIELD
-	};
-	const char *name = "?";
-
-	for (u32 i = 0; i < ARRAY_SIZE(names); i++) {
-		if (names[i].field == field)
-			name = names[i].name;
-	}
-	panic("vmx: VMCS field %s (%x) cannot be %s", name, field, what);
 }
 
 const struct backend vmx_backend = { .name = "VMX",

@@ -10,42 +10,42 @@
 enum vmx_word { WORD_PIN, WORD_PROC, WORD_PROC2, WORD_EXIT, WORD_ENTRY, WORD_COUNT };
 
 /* CONTROL(word, name, bit, need) */
-#define VMX_CONTROLS(CONTROL)                       \
-	CONTROL(PIN, INTR_EXITING, 0, ON)           \
-	CONTROL(PIN, NMI_EXITING, 3, ON)            \
-	CONTROL(PIN, VIRTUAL_NMIS, 5, IF_THERE)     \
-	CONTROL(PIN, PREEMPTION_TIMER, 6, IF_THERE) \
-	CONTROL(PROC, INTR_WINDOW, 2, AT_TIMES)     \
-	CONTROL(PROC, TSC_OFFSETTING, 3, ON)        \
-	CONTROL(PROC, HLT_EXITING, 7, ON)           \
-	CONTROL(PROC, INVLPG_EXITING, 9, OFF)       \
-	CONTROL(PROC, MWAIT_EXITING, 10, ON)        \
-	CONTROL(PROC, RDPMC_EXITING, 11, ON)        \
-	CONTROL(PROC, RDTSC_EXITING, 12, OFF)       \
-	CONTROL(PROC, CR3_LOAD_EXITING, 15, OFF)    \
-	CONTROL(PROC, CR3_STORE_EXITING, 16, OFF)   \
-	CONTROL(PROC, CR8_LOAD_EXITING, 19, ON)     \
-	CONTROL(PROC, CR8_STORE_EXITING, 20, ON)    \
-	CONTROL(PROC, MOV_DR_EXITING, 23, ON)       \
-	CONTROL(PROC, ALL_IO_EXITING, 24, ON)       \
-	CONTROL(PROC, MSR_BITMAPS, 28, ON)          \
-	CONTROL(PROC, MONITOR_EXITING, 29, ON)      \
-	CONTROL(PROC, SECONDARY_CONTROLS, 31, ON)   \
-	CONTROL(PROC2, EPT, 1, ON)                  \
-	CONTROL(PROC2, RDTSCP, 3, IF_THERE)         \
-	CONTROL(PROC2, VPID, 5, IF_THERE)           \
-	CONTROL(PROC2, WBINVD_EXITING, 6, IF_THERE) \
-	CONTROL(PROC2, UNRESTRICTED_GUEST, 7, ON)   \
-	CONTROL(EXIT, SAVE_DEBUG, 2, ON)            \
-	CONTROL(EXIT, HOST_64_BIT, 9, ON)           \
-	CONTROL(EXIT, SAVE_PAT, 18, ON)             \
-	CONTROL(EXIT, LOAD_PAT, 19, ON)             \
-	CONTROL(EXIT, SAVE_EFER, 20, ON)            \
-	CONTROL(EXIT, LOAD_EFER, 21, ON)            \
-	CONTROL(EXIT, SAVE_TIMER, 22, IF_THERE)     \
-	CONTROL(ENTRY, LOAD_DEBUG, 2, ON)           \
-	CONTROL(ENTRY, GUEST_64_BIT, 9, AT_TIMES)   \
-	CONTROL(ENTRY, LOAD_PAT, 14, ON)            \
+#define VMX_CONTROLS(CONTROL)                           \
+	CONTROL(PIN, INTR_EXITING, 0, ON)               \
+	CONTROL(PIN, NMI_EXITING, 3, ON)                \
+	CONTROL(PIN, VIRTUAL_NMIS, 5, IF_THERE)         \
+	CONTROL(PIN, PREEMPTION_TIMER, 6, IF_THERE)     \
+	CONTROL(PROC, INTR_WINDOW, 2, AT_TIMES)         \
+	CONTROL(PROC, TSC_OFFSETTING, 3, ON)            \
+	CONTROL(PROC, HLT_EXITING, 7, ON)               \
+	CONTROL(PROC, INVLPG_EXITING, 9, OFF)           \
+	CONTROL(PROC, MWAIT_EXITING, 10, ON)            \
+	CONTROL(PROC, RDPMC_EXITING, 11, ON)            \
+	CONTROL(PROC, RDTSC_EXITING, 12, OFF)           \
+	CONTROL(PROC, CR3_LOAD_EXITING, 15, OFF)        \
+	CONTROL(PROC, CR3_STORE_EXITING, 16, OFF)       \
+	CONTROL(PROC, CR8_LOAD_EXITING, 19, ON)         \
+	CONTROL(PROC, CR8_STORE_EXITING, 20, ON)        \
+	CONTROL(PROC, MOV_DR_EXITING, 23, ON)           \
+	CONTROL(PROC, ALL_IO_EXITING, 24, ON)           \
+	CONTROL(PROC, MSR_BITMAPS, 28, ON)              \
+	CONTROL(PROC, MONITOR_EXITING, 29, ON)          \
+	CONTROL(PROC, SECONDARY_CONTROLS, 31, ON)       \
+	CONTROL(PROC2, EPT, 1, ON)                      \
+	CONTROL(PROC2, RDTSCP, 3, IF_THERE)             \
+	CONTROL(PROC2, VPID, 5, IF_THERE)               \
+	CONTROL(PROC2, WBINVD_EXITING, 6, IF_THERE)     \
+	CONTROL(PROC2, UNRESTRICTED_GUEST, 7, IF_THERE) \
+	CONTROL(EXIT, SAVE_DEBUG, 2, ON)                \
+	CONTROL(EXIT, HOST_64_BIT, 9, ON)               \
+	CONTROL(EXIT, SAVE_PAT, 18, ON)                 \
+	CONTROL(EXIT, LOAD_PAT, 19, ON)                 \
+	CONTROL(EXIT, SAVE_EFER, 20, ON)                \
+	CONTROL(EXIT, LOAD_EFER, 21, ON)                \
+	CONTROL(EXIT, SAVE_TIMER, 22, IF_THERE)         \
+	CONTROL(ENTRY, LOAD_DEBUG, 2, ON)               \
+	CONTROL(ENTRY, GUEST_64_BIT, 9, AT_TIMES)       \
+	CONTROL(ENTRY, LOAD_PAT, 14, ON)                \
 	CONTROL(ENTRY, LOAD_EFER, 15, ON)
 
 enum {
@@ -59,7 +59,16 @@ struct vmx_controls {
 };
 
 /*
- * Choose the control words for the calling CPU. False: it cannot give what is needed, and text
- * (size bytes) names what is missing.
+ * A word's capability MSR: in its low half the bits that must be on, in its high half those that
+ * may be.
  */
-bool vmx_controls_choose(struct vmx_controls *out, char *text, size_t size);
+struct vmx_capabilities {
+	u64 words[WORD_COUNT];
+};
+
+/*
+ * Choose the control words. False: what is needed cannot be had, or a capability contradicts
+ * itself, and text (size bytes) names the controls.
+ */
+bool vmx_controls_choose(const struct vmx_capabilities *can, struct vmx_controls *out, char *text,
+			 size_t size);

@@ -54,11 +54,11 @@ void vmx_clear_shadow(struct vcpu *vcpu __unused)
 		     blocked & ~(u32)(BLOCKED_BY_STI | BLOCKED_BY_MOV_SS));
 }
 
-void vmx_interrupted_event(u32 info, struct vm_event *event)
+void vmx_decode_event(u32 info, enum vmcs_field error, struct vm_event *event)
 {
 	event->vector = (u8)info;
 	event->has_error = info & EVENT_ERROR_VALID;
-	event->error = event->has_error ? vmcs_read32(VMCS_IDT_VECTORING_ERROR) : 0;
+	event->error = event->has_error ? vmcs_read32(error) : 0;
 	switch (info >> EVENT_TYPE_SHIFT & EVENT_TYPE_MASK) {
 	case EVENT_TYPE_INTR:
 		event->kind = EVENT_INTR;

@@ -92,7 +92,9 @@ static void decode_exception(struct vcpu *vcpu, struct vm_exit *exit)
 	exit->exception.error = info & EVENT_ERROR_VALID ? vmcs_read32(VMCS_EXIT_EVENT_ERROR) : 0;
 	if (exit->exception.vector != VECTOR_DB)
 		return;
-	/* What delivery would have done: say in DR6 what hit, and give the handler the registers. */
+	/*
+	 * What delivery would have done: say in DR6 what hit, and give the handler the registers.
+	 */
 	vmx->dr6 |= vmcs_read_natural(VMCS_EXIT_QUALIFICATION) & DR6_CONDITIONS;
 	vmcs_write_natural(VMCS_GUEST_DR7, vmcs_read_natural(VMCS_GUEST_DR7) & ~(u64)DR7_GD);
 }
@@ -121,7 +123,7 @@ static __noinline void decode_more(struct vcpu *vcpu, u32 reason, struct vm_exit
 		return;
 	}
 	if (vectoring & EVENT_VALID)
-		vmx_interrupted_event(vectoring, &exit->interrupted);
+		vmx_decode_event(vectoring, VMCS_IDT_VECTORING_ERROR, &exit->interrupted);
 	if (exit->interrupted.kind == EVENT_NMI)
 		vmcs_write32(VMCS_GUEST_INTERRUPTIBILITY,
 			     vmcs_read32(VMCS_GUEST_INTERRUPTIBILITY) & ~(u32)BLOCKED_BY_NMI);

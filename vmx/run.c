@@ -2,7 +2,8 @@
 /*
  * One entry and one exit. Linear translations are tagged with the VPID; each CPU hands out VPIDs of
  * its own and starts over, with a full flush, when they are used up. A vCPU that must forget its
- * translations, or comes from another CPU (vm/ then calls vmx_flush), gets a new one, and an INVEPT.
+ * translations, or comes from another CPU (vm/ then calls vmx_flush), gets a new one, and an
+ * INVEPT.
  */
 #include "arch/cpu.h"
 #include "arch/percpu.h"
@@ -72,7 +73,9 @@ static inline void take_nmi(void)
 		asm volatile("int $2" : : : "memory");
 }
 
-/* The CPU checks the guest's state too, but says no more than that it is bad; emulators miss some. */
+/*
+ * The CPU checks the guest's state too, but says no more than that it is bad; emulators miss some.
+ */
 static void check_state(const struct vcpu *vcpu)
 {
 #ifdef SILL_DEBUG
@@ -92,6 +95,10 @@ void vmx_run(struct vcpu *vcpu, struct vm_exit *exit)
 	struct percpu *cpu = this_cpu();
 	enum vmx_entry entry;
 
+	if (unlikely(vmx->changed) && !vmx_fits(vcpu)) {
+		vmx_not_entered(vcpu, exit);
+		return;
+	}
 	atomic_store(&cpu->nmi_seen, 0u);
 	if (unlikely(!vcpu_may_enter(vcpu))) {
 		not_entered(exit, EXIT_HOST);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Guest state by name. The vCPU is loaded. CR0 and CR4 are what the guest has in its shadows; the real
- * ones have what VMX wants besides.
+ * Guest state by name. The vCPU is loaded. CR0 and CR4 are what the guest has in its shadows; the
+ * real ones have what VMX wants besides.
  */
 #include "arch/cpu.h"
 #include "lib/log.h"
@@ -14,9 +14,7 @@ static const struct {
 	u32 msr; /* 0: the field */
 } plain[VREG_COUNT] = {
 	[VREG_CR0] = { VMCS_CR0_SHADOW, 0 },
-	[VREG_CR3] = { VMCS_GUEST_CR3, 0 },
 	[VREG_CR4] = { VMCS_CR4_SHADOW, 0 },
-	[VREG_EFER] = { VMCS_GUEST_EFER, 0 },
 	[VREG_PAT] = { VMCS_GUEST_PAT, 0 },
 	[VREG_DR7] = { VMCS_GUEST_DR7, 0 },
 	[VREG_FS_BASE] = { VMCS_GUEST_FS_BASE, 0 },
@@ -33,11 +31,17 @@ static const struct {
 
 u64 vmx_get_reg(const struct vcpu *vcpu, enum vreg reg)
 {
+	const struct vmx_vcpu *vmx = vmx_of(vcpu);
+
 	switch (reg) {
 	case VREG_CR2:
 		return read_cr2();
+	case VREG_CR3:
+		return vmx->identity ? vmx->cr3 : vmcs_read_natural(VMCS_GUEST_CR3);
+	case VREG_EFER:
+		return vmx->efer;
 	case VREG_DR6:
-		return vmx_of(vcpu)->dr6;
+		return vmx->dr6;
 	default:
 		break;
 	}
@@ -46,34 +50,41 @@ u64 vmx_get_reg(const struct vcpu *vcpu, enum vreg reg)
 	return vmcs_read_raw(plain[reg].field);
 }
 
-/* The entry control must say what LMA says. */
-static void set_efer(u64 value)
+static void set_cr3(struct vmx_vcpu *vmx, u64 value)
 {
-	u32 controls = vmcs_read32(VMCS_ENTRY_CONTROLS) & ~(u32)ENTRY_GUEST_64_BIT;
-
-	vmcs_write64(VMCS_GUEST_EFER, value);
-	vmcs_write32(VMCS_ENTRY_CONTROLS, controls | (value & EFER_LMA ? ENTRY_GUEST_64_BIT : 0));
+	if (vmx->identity)
+		vmx->cr3 = value;
+	else
+		vmcs_write_natural(VMCS_GUEST_CR3, value);
 }
 
 void vmx_set_reg(struct vcpu *vcpu, enum vreg reg, u64 value)
 {
+	struct vmx_vcpu *vmx = vmx_of(vcpu);
+
 	switch (reg) {
 	case VREG_CR0:
 		vmcs_write_natural(VMCS_CR0_SHADOW, value);
 		vmcs_write_natural(VMCS_GUEST_CR0, value | vmx_cr0_fixed);
+		vmx_update_paging(vmx);
+		vmx->changed = vmx_restricted();
+		return;
+	case VREG_CR3:
+		set_cr3(vmx, value);
 		return;
 	case VREG_CR2:
 		write_cr2(value);
 		return;
 	case VREG_CR4:
 		vmcs_write_natural(VMCS_CR4_SHADOW, value);
-		vmcs_write_natural(VMCS_GUEST_CR4, value | vmx_cr4_fixed);
+		vmx_update_paging(vmx);
 		return;
 	case VREG_EFER:
-		set_efer(value);
+		vmx->efer = value;
+		vmx_update_paging(vmx);
 		return;
 	case VREG_DR6:
-		vmx_of(vcpu)->dr6 = value;
+		vmx->dr6 = value;
 		return;
 	default:
 		break;
@@ -84,7 +95,9 @@ void vmx_set_reg(struct vcpu *vcpu, enum vreg reg, u64 value)
 		vmcs_write_raw(plain[reg].field, value);
 }
 
-/* Access rights have a gap where a descriptor has the limit's high part, and a bit for "unusable". */
+/*
+ * Access rights have a gap where a descriptor has the limit's high part, and a bit for "unusable".
+ */
 void vmx_get_seg(const struct vcpu *vcpu __unused, enum insn_seg seg, struct segment *out)
 {
 	u32 rights = vmcs_read32(VMCS_SEGMENT(VMCS_GUEST_ES_RIGHTS, seg));
@@ -99,10 +112,11 @@ void vmx_get_seg(const struct vcpu *vcpu __unused, enum insn_seg seg, struct seg
 		out->attr &= (u16)~SEG_ATTR_P;
 }
 
-void vmx_set_seg(struct vcpu *vcpu __unused, enum insn_seg seg, const struct segment *in)
+void vmx_set_seg(struct vcpu *vcpu, enum insn_seg seg, const struct segment *in)
 {
 	u32 rights = (in->attr & 0xffu) | (in->attr & 0xf00u) << 4;
 
+	vmx_of(vcpu)->changed = vmx_restricted();
 	if (!(in->attr & SEG_ATTR_P))
 		rights |= RIGHTS_UNUSABLE;
 	vmcs_write16(VMCS_SEGMENT(VMCS_GUEST_ES, seg), in->selector);
@@ -136,7 +150,7 @@ void vmx_get_fetch_state(const struct vcpu *vcpu, struct fetch_state *out)
 	out->paging.cr0 = vmcs_read_natural(VMCS_CR0_SHADOW);
 	out->paging.cr3 = vmcs_read_natural(VMCS_GUEST_CR3);
 	out->paging.cr4 = vmcs_read_natural(VMCS_CR4_SHADOW);
-	out->paging.efer = vmcs_read64(VMCS_GUEST_EFER);
+	out->paging.efer = vmx_of(vcpu)->efer;
 	out->paging.user = SEG_ATTR_DPL(vmcs_read32(VMCS_GUEST_SS_RIGHTS)) == 3;
 	out->linear_rip = vcpu->regs.rip;
 	if ((out->paging.efer & EFER_LMA) && cs_rights & SEG_ATTR_L << 4) {

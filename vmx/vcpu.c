@@ -192,6 +192,7 @@ void vmx_vcpu_reset(struct vcpu *vcpu)
 	vmcs_write_natural(VMCS_GUEST_SYSENTER_EIP, 0);
 	vmcs_write_natural(VMCS_GUEST_PENDING_DEBUG, 0);
 	vmcs_write_natural(VMCS_GUEST_CR3, 0);
+	vmx->identity = false;
 	vmx_set_reg(vcpu, VREG_EFER, 0);
 	vmx_set_reg(vcpu, VREG_CR0, CR0_RESET);
 	vmx_set_reg(vcpu, VREG_CR4, 0);
@@ -209,7 +210,9 @@ void vmx_set_root(struct vcpu *vcpu, hpa_t root)
 	vmx_flush(vcpu);
 }
 
-/* A new VPID has no linear translations; those by guest-physical address need an INVEPT: see run.c. */
+/*
+ * A new VPID has no linear translations; those by guest-physical address need an INVEPT: see run.c.
+ */
 void vmx_flush(struct vcpu *vcpu)
 {
 	vmx_of(vcpu)->vpid_generation = 0;

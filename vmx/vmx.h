@@ -28,6 +28,10 @@ struct vmx_vcpu {
 	bool launched; /* [self] since it was loaded: VMRESUME, not VMLAUNCH */
 	bool intr_window; /* [self] asked for by want_window */
 	bool injected; /* [self] the next entry delivers an event */
+	bool changed; /* [self] restricted: see whether VMX can enter it */
+	bool identity; /* [self] restricted: its paging is off, and cr3 is its CR3 */
+	u64 cr3; /* [self] */
+	u64 efer; /* [self] as the guest has it */
 	u64 dr6; /* [self] never in the CPU: all #DB exit */
 	u64 msrs[SWITCHED_COUNT]; /* [self] while not loaded */
 };
@@ -42,10 +46,11 @@ struct vmx_cpu {
 
 extern struct vmx_controls vmx_controls;
 extern u64 vmx_cr0_fixed, vmx_cr4_fixed; /* bits of the real CR0 and CR4 that are always on */
+extern u64 vmx_cr4_allowed; /* those that may be */
 extern u64 vmx_ept_caps; /* MSR_VMX_EPT_VPID */
 /*
- * slice: ticks of the preemption timer, of time in the guest, after which it is left in any case. One emulator
- * holds interrupts back while a guest that was entered with IF=0 runs.
+ * slice: ticks of the preemption timer, of time in the guest, after which it is left in any case.
+ * One emulator holds interrupts back while a guest that was entered with IF=0 runs.
  */
 extern u32 vmx_revision, vmx_slice;
 extern hpa_t vmx_msr_bitmap; /* shared by all vCPUs: default-closed */
@@ -59,6 +64,12 @@ static inline struct vmx_vcpu *vmx_of(const struct vcpu *vcpu)
 static inline bool vmx_has_vpid(void)
 {
 	return vmx_controls.words[WORD_PROC2] & PROC2_VPID;
+}
+
+/* Guests must be protected and paged: see restricted.c. */
+static inline bool vmx_restricted(void)
+{
+	return !(vmx_controls.words[WORD_PROC2] & PROC2_UNRESTRICTED_GUEST);
 }
 
 /* vcpu.c: operations of struct backend */
@@ -87,8 +98,8 @@ void vmx_inject(struct vcpu *vcpu, const struct vm_event *event);
 bool vmx_can_inject(struct vcpu *vcpu, enum event_kind kind);
 void vmx_want_window(struct vcpu *vcpu, enum event_kind kind, bool want);
 void vmx_clear_shadow(struct vcpu *vcpu);
-/* What a valid IDT-vectoring field says was being delivered when the exit came. */
-void vmx_interrupted_event(u32 info, struct vm_event *event);
+/* An event in the manual's format, with its error code in a field of its own. */
+void vmx_decode_event(u32 info, enum vmcs_field error, struct vm_event *event);
 
 /* run.c, exit.c */
 void vmx_run(struct vcpu *vcpu, struct vm_exit *exit);
@@ -97,6 +108,17 @@ void vmx_describe_exit(const struct vcpu *vcpu, char *buf, size_t size);
 
 /* check.c: the first rule for guest state that is broken, in words; NULL: all hold. */
 const char *vmx_check_guest(char *buf, size_t size);
+/* check_segments.c: would VMX take the segment registers as they are? */
+bool vmx_segments_fit(void);
+
+/* restricted.c */
+bool vmx_needs_identity_map(void);
+/* The guest's CR0, CR4 or EFER has changed: set what the CPU has in CR3, CR4 and EFER. */
+void vmx_update_paging(struct vmx_vcpu *vmx);
+/* Can VMX enter it? Looks only when vmx->changed says that it has to. */
+bool vmx_fits(struct vcpu *vcpu);
+/* It cannot: the exit that says so, with the event that the entry was to deliver. */
+void vmx_not_entered(struct vcpu *vcpu, struct vm_exit *exit);
 
 /* enter.S */
 enum vmx_entry { ENTRY_EXITED, ENTRY_FAILED, ENTRY_KICKED };

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The choice of VMX's control words against what capability MSRs say: real ones and bad ones.
+ */
+#include <string.h>
+
+#include "host.h"
+#include "vmx/controls.h"
+
+/* A Skylake's and, without unrestricted guest, a Nehalem's, as Bochs has them. */
+static const struct vmx_capabilities skylake = { {
+	[WORD_PIN] = 0x000000ff00000016,
+	[WORD_PROC] = 0xfff9fffe04006172,
+	[WORD_PROC2] = 0x001ffcff00000000,
+	[WORD_EXIT] = 0x01ffffff00036dfb,
+	[WORD_ENTRY] = 0x0003ffff000011fb,
+} };
+
+static void choose(const struct vmx_capabilities *can, struct vmx_controls *out,
+		   const char *missing)
+{
+	char text[200] = "?";
+	bool ok = vmx_controls_choose(can, out, text, sizeof(text));
+
+	assert_string_equal(text, missing);
+	assert_int_equal(ok, !*missing);
+}
+
+static void test_all_there(void **state)
+{
+	struct vmx_controls c;
+
+	(void)state;
+	choose(&skylake, &c, "");
+	assert_true(c.words[WORD_PROC] & PROC_HLT_EXITING);
+	assert_true(c.words[WORD_PROC2] & PROC2_EPT);
+	assert_true(c.words[WORD_PROC2] & PROC2_UNRESTRICTED_GUEST);
+	assert_false(c.words[WORD_PROC] & (PROC_INTR_WINDOW | PROC_CR3_LOAD_EXITING));
+	assert_false(c.words[WORD_ENTRY] & ENTRY_GUEST_64_BIT);
+	/* What must be on is, whether named or not; what may not be on is off. */
+	for (u32 i = 0; i < WORD_COUNT; i++) {
+		u32 must = (u32)skylake.words[i], may = (u32)(skylake.words[i] >> 32);
+
+		assert_int_equal(c.words[i] & must, must);
+		assert_int_equal(c.words[i] & ~may, 0);
+	}
+}
+
+static void test_optional_ones_may_be_missing(void **state)
+{
+	struct vmx_capabilities can = skylake;
+	struct vmx_controls c;
+
+	(void)state;
+	can.words[WORD_PIN] &= ~((u64)PIN_PREEMPTION_TIMER << 32);
+	can.words[WORD_PROC2] &= ~((u64)(PROC2_UNRESTRICTED_GUEST | PROC2_VPID) << 32);
+	choose(&can, &c, "");
+	assert_false(c.words[WORD_PIN] & PIN_PREEMPTION_TIMER);
+	assert_int_equal(c.words[WORD_PROC2] & (PROC2_UNRESTRICTED_GUEST | PROC2_VPID), 0);
+}
+
+static void test_missing_ones_are_named(void **state)
+{
+	struct vmx_capabilities can = skylake;
+	struct vmx_controls c;
+
+	(void)state;
+	can.words[WORD_PROC2] &= ~((u64)PROC2_EPT << 32);
+	choose(&can, &c, "PROC2.EPT");
+	can.words[WORD_PROC] &= ~((u64)PROC_MSR_BITMAPS << 32);
+	can.words[WORD_PROC] |= PROC_CR3_LOAD_EXITING; /* cannot be off */
+	choose(&can, &c, "PROC.CR3_LOAD_EXITING off, PROC.MSR_BITMAPS, PROC2.EPT");
+}
+
+/* What is only wanted at times has to be there too. */
+static void test_window_is_needed(void **state)
+{
+	struct vmx_capabilities can = skylake;
+	struct vmx_controls c;
+
+	(void)state;
+	can.words[WORD_PROC] &= ~((u64)PROC_INTR_WINDOW << 32);
+	choose(&can, &c, "PROC.INTR_WINDOW");
+}
+
+static void test_contradictions_are_refused(void **state)
+{
+	struct vmx_capabilities can = skylake;
+	struct vmx_controls c;
+
+	(void)state;
+	can.words[WORD_PIN] &= ~((u64)PIN_PREEMPTION_TIMER << 32);
+	can.words[WORD_PIN] |= PIN_PREEMPTION_TIMER; /* must be on, may not be on */
+	choose(&can, &c, "PIN.PREEMPTION_TIMER");
+}
+
+static void test_dead_msrs(void **state)
+{
+	struct vmx_capabilities zero = { { 0 } }, ones;
+	struct vmx_controls c;
+	char text[64], whole[2000];
+
+	(void)state;
+	assert_false(vmx_controls_choose(&zero, &c, text, sizeof(text)));
+	assert_true(memchr(text, '\0', sizeof(text)) != NULL);
+	assert_int_equal(strncmp(text, "PIN.INTR_EXITING, PIN.NMI_EXITING", 33), 0);
+	assert_false(vmx_controls_choose(&zero, &c, whole, sizeof(whole)));
+	assert_non_null(strstr(whole, "ENTRY.LOAD_EFER"));
+	memset(&ones, 0xff, sizeof(ones));
+	assert_false(vmx_controls_choose(&ones, &c, whole, sizeof(whole)));
+	assert_string_equal(whole, "PROC.INVLPG_EXITING off, PROC.RDTSC_EXITING off, "
+				   "PROC.CR3_LOAD_EXITING off, PROC.CR3_STORE_EXITING off");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_all_there),
+		cmocka_unit_test(test_optional_ones_may_be_missing),
+		cmocka_unit_test(test_missing_ones_are_named),
+		cmocka_unit_test(test_window_is_needed),
+		cmocka_unit_test(test_contradictions_are_refused),
+		cmocka_unit_test(test_dead_msrs),
+	};
+
+	return cmocka_run_group_tests_name("vmx_controls", tests, NULL, NULL);
+}

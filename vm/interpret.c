@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A vCPU in a state that the CPU cannot run a guest in: its instructions are executed here, one by
+ * one, by the interpreter, until the back end finds that it can take over. Instructions that always
+ * exit go to the handlers of their exits. Hardware breakpoints are not looked at meanwhile.
+ */
+#include "vm/interpret.h"
+#include "arch/cpu.h"
+#include "arch/traps.h"
+#include "lib/err.h"
+#include "lib/string.h"
+#include "vm/interp.h"
+
+/* Instructions before the host looks around again. */
+#define BURST 512u
+
+#define VECTOR_TS 10
+
+struct emulation {
+	struct vcpu *vcpu;
+	const struct vm_exit *exit;
+	struct fetch_state state;
+	struct interp interp;
+};
+
+/* Of an access of the interpreter: with whose rights it is made. */
+static const struct fetch_state *rights(struct emulation *e, bool supervisor)
+{
+	e->state.paging.user = !supervisor && interp_cpl(&e->interp) == 3;
+	return &e->state;
+}
+
+static int read_memory(void *ctx, u64 linear, unsigned int size, u64 *value, unsigned int how)
+{
+	struct emulation *e = ctx;
+	const struct fetch_state *state = rights(e, how & INTERP_SUPERVISOR);
+	int err = 0;
+
+	if (how & INTERP_WILL_WRITE)
+		err = vcpu_probe_write(e->vcpu, e->exit, state, linear, size);
+	return err ? err : vcpu_read_linear(e->vcpu, e->exit, state, linear, value, size);
+}
+
+static int write_memory(void *ctx, u64 linear, unsigned int size, u64 value, unsigned int how)
+{
+	struct emulation *e = ctx;
+
+	return vcpu_write_linear(e->vcpu, e->exit, rights(e, how & INTERP_SUPERVISOR), linear,
+				 value, size);
+}
+
+static int fetch(void *ctx, u64 linear, u8 *bytes, size_t *len)
+{
+	struct emulation *e = ctx;
+	const struct fetch_state *state = rights(e, false);
+	u8 buf[GUEST_FETCH_ROOM];
+	size_t got;
+	gva_t fault;
+	u32 error;
+	int err = guest_fetch(&e->vcpu->vm->mem, &state->paging, GVA(linear), buf, &got, &fault,
+			      &error);
+
+	if (err == E_FAULT)
+		vcpu_page_fault(e->vcpu, fault.raw, error);
+	else if (err)
+		vm_kill(e->vcpu->vm, e->exit, "it fetched an instruction where there is no memory");
+	if (err)
+		return err;
+	*len = MIN(*len, got);
+	memcpy(bytes, buf, *len);
+	return 0;
+}
+
+static const struct interp_ops ops = { .read = read_memory, .write = write_memory, .fetch = fetch };
+
+static void load(struct emulation *e)
+{
+	struct vcpu *vcpu = e->vcpu;
+	struct interp *interp = &e->interp;
+
+	backend->get_fetch_state(vcpu, &e->state);
+	if (vcpu->regs.rflags & RFLAGS_AC)
+		e->state.paging.cr4 &= ~CR4_SMAP;
+	*interp = (struct interp){
+		.regs = &vcpu->regs,
+		.gdtr = { backend->table_base(vcpu, TABLE_GDTR),
+			  backend->table_limit(vcpu, TABLE_GDTR) },
+		.idtr = { backend->table_base(vcpu, TABLE_IDTR),
+			  backend->table_limit(vcpu, TABLE_IDTR) },
+		.cr0 = e->state.paging.cr0,
+		.cr4 = backend->get_reg(vcpu, VREG_CR4),
+		.efer = e->state.paging.efer,
+		.ctx = e,
+		.ops = &ops,
+	};
+	for (u32 seg = SEG_ES; seg <= SEG_TR; seg++)
+		backend->get_seg(vcpu, (enum insn_seg)seg, &interp->seg[seg]);
+}
+
+static void store(struct emulation *e)
+{
+	struct vcpu *vcpu = e->vcpu;
+	struct interp *interp = &e->interp;
+
+	for (u32 seg = SEG_ES; seg <= SEG_TR; seg++) {
+		if (interp->seg_changed & BIT(seg))
+			backend->set_seg(vcpu, (enum insn_seg)seg, &interp->seg[seg]);
+	}
+	if (interp->gdtr_changed)
+		backend->set_table(vcpu, TABLE_GDTR, interp->gdtr.base, interp->gdtr.limit);
+	if (interp->idtr_changed)
+		backend->set_table(vcpu, TABLE_IDTR, interp->idtr.base, interp->idtr.limit);
+	interp->seg_changed = 0;
+	interp->gdtr_changed = interp->idtr_changed = false;
+}
+
+/* The manual's classes of exceptions: which two of them make a double fault. */
+static bool is_contributory(u8 vector)
+{
+	return vector == VECTOR_GUEST_DE || (vector >= VECTOR_TS && vector <= VECTOR_GUEST_GP);
+}
+
+/* second came up while first was being delivered. */
+static void fault_in_delivery(struct emulation *e, const struct vm_event *first,
+			      const struct vm_event *second)
+{
+	struct vcpu *vcpu = e->vcpu;
+	bool page_fault = second->vector == VECTOR_GUEST_PF;
+	bool serious = is_contributory(second->vector) || page_fault;
+
+	if (first->kind != EVENT_EXCEPTION || !serious) {
+		vcpu_owe(vcpu, second);
+	} else if (first->vector == VECTOR_GUEST_DF) {
+		vcpu->pending.kind = EVENT_NONE;
+		vcpu_exit(vcpu, &(struct vm_exit){ .kind = EXIT_SHUTDOWN });
+	} else if (first->vector == VECTOR_GUEST_PF ||
+		   (is_contributory(first->vector) && !page_fault)) {
+		vcpu_exception_error(vcpu, VECTOR_GUEST_DF, 0);
+	} else {
+		vcpu_owe(vcpu, second);
+	}
+}
+
+static void unsupported(struct emulation *e, const char *what)
+{
+	store(e);
+	vm_kill(e->vcpu->vm, e->exit, "%s, in a mode that this CPU cannot run guests in", what);
+}
+
+/* Deliver what is owed. False: enough for now. */
+static bool deliver(struct emulation *e)
+{
+	struct vcpu *vcpu = e->vcpu;
+	struct vm_event event = vcpu->pending, second;
+
+	vcpu->pending.kind = EVENT_NONE;
+	switch (interp_deliver(&e->interp, &event)) {
+	case INTERP_FAULT:
+		fault_in_delivery(e, &event, &e->interp.fault);
+		return false;
+	case INTERP_ABORT:
+		second = vcpu->pending;
+		if (second.kind != EVENT_NONE)
+			fault_in_delivery(e, &event, &second);
+		return false;
+	case INTERP_UNSUPPORTED:
+		unsupported(e, "an event through a task gate");
+		return false;
+	default:
+		return true;
+	}
+}
+
+/* The instruction has a handler, which wants it as the exit that it would have been. */
+static void system(struct emulation *e)
+{
+	struct vm_exit exit = { .cs_base = e->exit->cs_base, .cr3 = e->exit->cr3 };
+
+	store(e);
+	if (interpret_directly(e->vcpu, &e->state, &e->interp.insn))
+		return;
+	interpret_as_exit(e->vcpu, &e->interp.insn, &exit);
+	vcpu_exit(e->vcpu, &exit);
+}
+
+/* One instruction. False: enough for now, or the back end should have another look. */
+static bool step(struct emulation *e)
+{
+	struct vcpu *vcpu = e->vcpu;
+	struct interp *interp = &e->interp;
+
+	switch (interp_step(interp)) {
+	case INTERP_DONE:
+		break;
+	case INTERP_TRAP:
+		backend->set_reg(vcpu, VREG_DR6, backend->get_reg(vcpu, VREG_DR6) | DR6_BS);
+		vcpu_exception(vcpu, VECTOR_GUEST_DB);
+		return false;
+	case INTERP_FAULT:
+		vcpu_owe(vcpu, &interp->fault);
+		return false;
+	case INTERP_ABORT:
+		return false;
+	case INTERP_SYSTEM:
+		system(e);
+		return false;
+	case INTERP_UNSUPPORTED:
+		unsupported(e, "an instruction that is not supported");
+		return false;
+	}
+	/* An interrupt must not come behind an STI: its shadow ends in here. */
+	if (interp->shadow)
+		return true;
+	if (vcpu->window && vcpu->regs.rflags & RFLAGS_IF)
+		atomic_fetch_or(&vcpu->requests, REQUEST_EVENT);
+	return !interp->seg_changed && !atomic_load(&vcpu->requests);
+}
+
+void exit_emulate(struct vcpu *vcpu, const struct vm_exit *exit)
+{
+	struct emulation e = { .vcpu = vcpu, .exit = exit };
+	bool more = true;
+
+	load(&e);
+	if (vcpu->pending.kind != EVENT_NONE)
+		more = deliver(&e);
+	for (u32 i = 0; more && (i < BURST || e.interp.shadow); i++)
+		more = step(&e);
+	store(&e);
+	vcpu->between = false;
+	vcpu_check_timers(vcpu);
+	if (more) { /* as when a host interrupt had ended the guest's turn */
+		irq_window();
+		atomic_fetch_or(&vcpu->requests, REQUEST_RESCHED);
+	}
+}
