@@ -142,23 +142,29 @@ guests:
 
 # ---- what people call ----------------------------------------------------------------------
 
-.PHONY: run iso check bench lint format lint-includes lint-headers help clean distclean
+.PHONY: run run-svm run-vmx iso check check-full bench lint format lint-includes lint-headers \
+	help clean distclean
 
-run:
+run run-svm:
 	@tools/need-packages build run
 	@$(MAKE) $(SUBMAKE) all guests
 	@SILL_BUILD=$(BUILD) tools/run
+
+run-vmx:
+	@tools/need-packages build iso bochs
+	@$(MAKE) $(SUBMAKE) all guests
+	@SILL_BUILD=$(BUILD) tools/run-vmx
 
 iso:
 	@tools/need-packages build iso
 	@$(MAKE) $(SUBMAKE) all guests
 	@SILL_BUILD=$(BUILD) tools/make-iso
 
-check:
-	@tools/need-packages build run test
+check check-full:
+	@tools/need-packages build run iso bochs test
 	@$(MAKE) $(SUBMAKE) all unit guests lint-includes lint-headers
 	@$(if $(DEBUG),,$(MAKE) $(SUBMAKE) DEBUG=1 all)
-	@SILL_BUILD=$(BUILD) PYTHON=$(PYTHON) tools/check
+	@SILL_BUILD=$(BUILD) PYTHON=$(PYTHON) SLOW=$(filter check-full,$@) tools/check
 
 bench:
 	@tools/need-packages build run python3-pexpect
@@ -205,11 +211,15 @@ help:
 	@echo '                    SMP=2                        CPUs of the machine'
 	@echo '                    MEM=512M                     memory of the guest'
 	@echo '                    CMDLINE="..."                command line of the guest'
+	@echo 'make run-vmx      the same on an Intel CPU with VMX, which Bochs emulates; make run-svm is'
+	@echo '                  make run. Defaults: GUEST=cloud SMP=2 MEM=128M, and'
+	@echo '                    MODEL=corei7_skylake_x       CPU model of Bochs; ryzen has SVM'
 	@echo 'make iso          $(BUILD)/sill.iso for BIOS and UEFI, CD or USB stick, with a Debian kernel'
 	@echo '                    TIMEOUT=5                    seconds until the first entry starts'
-	@echo '                    GUEST=hello                  without Linux'
+	@echo '                    GUEST=hello                  without Linux; also MEM, CMDLINE'
 	@echo '                    WORDS="..."                  for the command line of Sill'
 	@echo 'make check        all tests; ends with: N passed, N failed'
+	@echo 'make check-full   and those that take long'
 	@echo 'make bench        figures: instructions per exit, sizes, boot times'
 	@echo 'make unit         build the unit tests (build/unit/test_*)'
 	@echo 'make guests       build the test guests (build/guest/*.elf)'
