@@ -94,6 +94,7 @@ void vmx_load(struct vcpu *vcpu)
 	vmx->launched = false;
 	cpu->current = vcpu;
 	load_host_state();
+	write_cr2(vmx->cr2);
 	for (u32 i = 0; i < SWITCHED_COUNT; i++)
 		wrmsr(switched_msrs[i], vmx->msrs[i]);
 }
@@ -106,6 +107,7 @@ void vmx_put(struct vcpu *vcpu)
 
 	for (u32 i = 0; i < SWITCHED_COUNT; i++)
 		vmx->msrs[i] = rdmsr(switched_msrs[i]);
+	vmx->cr2 = read_cr2();
 	vmclear(vmx->vmcs_hpa);
 	cpu->current = NULL;
 }
@@ -195,6 +197,7 @@ void vmx_vcpu_reset(struct vcpu *vcpu)
 	vmx->identity = false;
 	vmx_set_reg(vcpu, VREG_EFER, 0);
 	vmx_set_reg(vcpu, VREG_CR0, CR0_RESET);
+	vmx_set_reg(vcpu, VREG_CR2, 0);
 	vmx_set_reg(vcpu, VREG_CR4, 0);
 	vmx_set_reg(vcpu, VREG_PAT, PAT_RESET);
 	vmx_set_reg(vcpu, VREG_DR6, DR6_RESET);

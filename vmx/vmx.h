@@ -33,6 +33,7 @@ struct vmx_vcpu {
 	u64 cr3; /* [self] */
 	u64 efer; /* [self] as the guest has it */
 	u64 dr6; /* [self] never in the CPU: all #DB exit */
+	u64 cr2; /* [self] while not loaded: the VMCS has no field for it */
 	u64 msrs[SWITCHED_COUNT]; /* [self] while not loaded */
 };
 
