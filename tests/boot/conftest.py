@@ -1,19 +1,32 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Fixtures of the whole-system tests, and the console in a failure's report."""
 
+import os
 import subprocess
 
 import pytest
 
+import grub
+import systems
 from bochs import Bochs
 from harness import TOP, Failure, Machine
 
 
-def starter(request, kind):
+def pytest_configure(config):
+    config.addinivalue_line("markers", "slow: for make check-full, not for make check")
+
+
+def skip_without_bochs():
+    for path in ("/usr/bin/bochs-bin", grub.BIOS):
+        if not os.path.exists(path):
+            pytest.skip(f"{path} is not there")
+
+
+def starter(request, kind, **settings):
     machines = request.node.machines = getattr(request.node, "machines", [])
 
     def start(**config):
-        machines.append(kind(**config))
+        machines.append(kind(**{**settings, **config}))
         return machines[-1]
 
     yield start
@@ -30,7 +43,16 @@ def machine(request):
 @pytest.fixture
 def bochs(request):
     """The same in Bochs: bochs(iso=...)."""
+    skip_without_bochs()
     yield from starter(request, Bochs)
+
+
+@pytest.fixture(params=systems.everywhere())
+def system(request):
+    """The same on each system of the table in turn."""
+    if request.param.kind is Bochs:
+        skip_without_bochs()
+    yield from starter(request, request.param.kind, **request.param.config)
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -49,9 +71,9 @@ def pytest_runtest_makereport(item, call):
             report.sections.append((f"{one.name} said", one.stderr()))
 
 
-def tool(name):
+def tool(name, *words):
     """Run a script that prints a path; a skip when there is no registry to get it from."""
-    done = subprocess.run([TOP / "tools" / name], cwd=TOP, stdin=subprocess.DEVNULL,
+    done = subprocess.run([TOP / "tools" / name, *words], cwd=TOP, stdin=subprocess.DEVNULL,
                           capture_output=True, text=True, timeout=300)
     if done.returncode == 3:
         pytest.skip(f"tools/{name}: {done.stderr.strip().splitlines()[-1]}")
@@ -68,3 +90,9 @@ def linux_kernel():
 @pytest.fixture(scope="session")
 def linux_initrd():
     return tool("make-initrd")
+
+
+@pytest.fixture(scope="session")
+def cloud_kernel():
+    """Decompressed and started much sooner than the other one."""
+    return tool("get-kernel", "linux-image-cloud-amd64")

@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""One emulated machine under test: QEMU as a child process, its serial port and its monitor.
+"""One machine under test: its emulator as a child process, the serial port, and QEMU's monitor.
 
 The serial port is a socket that carries every byte both ways, so that Ctrl-] and the like
 reach the machine. Every wait has a limit; what the console said is kept, for the report of a
 failure. The monitor speaks QMP, on a socket of its own.
 """
 
-import ctypes
 import json
 import os
 import re
@@ -14,6 +13,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -24,6 +24,10 @@ from pexpect import fdpexpect
 import texts
 
 TOP = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(TOP / "tools"))
+
+import bochsrc  # noqa: E402
+
 BUILD = TOP / os.environ.get("SILL_BUILD", "build")
 GUESTS = TOP / "build" / "guest"
 SILL = BUILD / "sill.elf"
@@ -33,6 +37,7 @@ CPU = "max,+svm,+npt"
 LIMIT = 60.0
 TAIL_LINES = 60
 FLAGS_IF = 0x200
+PANIC_CODE = 126  # of a panic, with on-idle=debug-exit
 
 
 class Failure(AssertionError):
@@ -47,9 +52,12 @@ class Module:
         self.words = words
         self.cmdline = cmdline
 
+    def line(self):
+        """The words, and the guest's own."""
+        return self.words if self.cmdline is None else f"{self.words} -- {self.cmdline}".lstrip()
+
     def __str__(self):
-        text = f"{self.path} {self.words}" if self.words else f"{self.path}"
-        return text if self.cmdline is None else f"{text} -- {self.cmdline}"
+        return f"{self.path} {self.line()}".rstrip()
 
 
 def guest(name, words="", cmdline=None, vm=None):
@@ -112,12 +120,6 @@ def listen(path):
     return server
 
 
-def die_with_parent():
-    """In the child: be killed when the test run is, so that no machine stays behind."""
-    pr_set_pdeathsig = 1
-    ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
-
-
 class Emulator:
     """An emulator as a child process, and its machine's serial port; self.dir is its own."""
 
@@ -128,8 +130,9 @@ class Emulator:
         self.command = command
         self.errors = open(os.path.join(self.dir, "stderr"), "w+")
         self.recorder = Recorder()
-        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self.errors,
-                                        stderr=self.errors, env=env, preexec_fn=die_with_parent)
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=self.errors, stderr=self.errors, env=env,
+            preexec_fn=bochsrc.die_with_parent)
         try:
             self.serial = self.accept(serial)
         except Failure:
@@ -183,6 +186,10 @@ class Emulator:
         except OSError:
             pass
         return self.process.wait(LIMIT)
+
+    def wait_code(self, limit=LIMIT):
+        """Wait until a machine with on-idle=debug-exit has ended; returns the code."""
+        raise NotImplementedError
 
     def drain(self, limit):
         """Read on until the console has been silent for limit seconds; ten times as long at most."""
@@ -239,6 +246,13 @@ class Machine(Emulator):
     def stop(self):
         super().stop()
         self.monitor_server.close()
+
+    def wait_code(self, limit=LIMIT):
+        """The device makes of code c the status c << 1 | 1."""
+        status = self.wait_exit(limit)
+        if status % 2 != 1:
+            raise Failure(f"QEMU ended with status {status}: without a code")
+        return status >> 1
 
     # ---- monitor ----
 

@@ -6,6 +6,7 @@ import re
 import pytest
 
 import screen
+import systems
 import texts
 from harness import guest
 
@@ -21,6 +22,16 @@ REFUSALS = {
     "qemu32": texts.NO_LONG_MODE,
     "pentium3": texts.NO_LONG_MODE,
     "486": texts.NO_LONG_MODE,
+}
+# Models of Bochs, and words of the line.
+IN_BOCHS = {
+    "core2_penryn_t9600": "VMX without what this version needs: .*EPT",
+    "turion64_tyler": r"SVM without nested paging \(NPT\)",
+    "athlon64_venice": "neither SVM .* nor VMX",
+    "p4_prescott_celeron_336": "neither SVM .* nor VMX",
+    "p4_willamette": "no long mode",
+    "core_duo_t2400_yonah": "no long mode",  # with VMX
+    **systems.refused(),
 }
 
 
@@ -42,3 +53,13 @@ def test_refusal(machine, cpu):
     assert len(m.lines(line)) == 1
     words = re.sub(r"^\[.*?\] ", "", said)[:70]
     assert words in screen.vga_text(m)
+
+
+@pytest.mark.parametrize("model", IN_BOCHS)
+def test_refusal_in_bochs(bochs, model):
+    m = bochs(model=model, smp=1, append="on-idle=poweroff", modules=[guest("hello", "mem=16M")])
+    said = m.expect(texts.REFUSAL)[0]
+    assert re.search(IN_BOCHS[model], said)
+    m.drain(1)
+    assert len(m.lines(r"error: |warning: |cannot|Halted")) == 1
+    assert not m.lines(texts.HELLO)

@@ -15,12 +15,14 @@ BOOT_LOG = {
 }
 NO_MODULES = r"no modules: there is nothing to run"
 NO_VM = r"no VM is running: "
+DEBUG_EXIT = r"no VM is running: exit with code (\d+) \(on-idle=debug-exit\)"
 
 # Refusals, before and after long mode.
 NO_LONG_MODE = r"Sill: this CPU has no long mode \(64 bit\): [^\r\n]* Halted\."
 NO_NX = r"Sill: this CPU has no NX bit[^\r\n]* Halted\."
 NO_APIC = r"Sill cannot run here: [^\r\n]*local APIC[^\r\n]*\. Halted\."
 NO_VIRTUALIZATION = r"Sill cannot run here: [^\r\n]*(SVM|virtualization)[^\r\n]*\. Halted\."
+REFUSAL = r"Sill(?: cannot run here)?: [^\r\n]*\. Halted\."
 
 # Log lines.
 ERROR = r"^\[ *\d+\.\d{6}\] error: "

@@ -9,6 +9,7 @@
 #include "tests/guest/lib/trap.h"
 
 #define REG ((ulong)LAPIC_BASE + LAPIC_TIMER_INIT)
+#define CPUID_AVX BIT(28)
 
 static void do_fld(void)
 {
@@ -22,6 +23,8 @@ static void do_sse(void)
 
 static void do_avx(void)
 {
+	if (!(cpuid(1, 0).c & CPUID_AVX))
+		tap_skip_all("the CPU has no AVX");
 	write_cr4(read_cr4() | CR4_OSXSAVE);
 	try_xsetbv(0, 7);
 	asm volatile("vmovups (%0), %%ymm0" : : "r"(REG));
