@@ -10,9 +10,8 @@ from harness import Machine
 class System:
     """A kind of emulator with its settings, and what is different there."""
 
-    def __init__(self, kind, refusal=None, slow=False, broken=(), **config):
+    def __init__(self, kind, slow=False, broken=(), **config):
         self.kind, self.config = kind, config
-        self.refusal = refusal  # words of Sill's line, where it cannot run guests
         self.slow = slow  # for make check-full only
         self.broken = broken  # guests for which the emulator, not Sill, is wrong
         in_bochs = kind is Bochs
@@ -43,19 +42,14 @@ SYSTEMS = {
     # Without 1 GiB pages, accessed and dirty bits in the EPT, x2APIC, XSAVE.
     "bochs-vmx-old": System(Bochs, model="corei5_arrandale_m520", broken=BOCHS_BROKEN, slow=True),
     # With EPT and without unrestricted guest.
-    "bochs-vmx-ept": System(Bochs, model="corei5_lynnfield_750", refusal="UNRESTRICTED_GUEST",
-                            broken=BOCHS_BROKEN),
+    "bochs-vmx-ept": System(Bochs, model="corei5_lynnfield_750", broken=BOCHS_BROKEN),
     "bochs-svm": System(Bochs, model="ryzen", broken=BOCHS_SVM_BROKEN, slow=True),
 }
 
 
-def running(names=SYSTEMS):
-    return [(name, SYSTEMS[name]) for name in names if not SYSTEMS[name].refusal]
-
-
 def everywhere():
     """Values of the fixture `system` for a test that starts guests."""
-    return [system.parameter(name) for name, system in running()]
+    return [system.parameter(name) for name, system in SYSTEMS.items()]
 
 
 def on(name):
@@ -65,12 +59,6 @@ def on(name):
 
 def with_each(argument, values, guest=str):
     """A decorator: the test runs with each value on each system where its guest can."""
-    pairs = [system.parameter(name, value) for value in values for name, system in running()
+    pairs = [system.parameter(name, value) for value in values for name, system in SYSTEMS.items()
              if guest(value) not in system.broken]
     return pytest.mark.parametrize(f"system, {argument}", pairs, indirect=["system"])
-
-
-def refused():
-    """Model and words for each system that cannot run guests."""
-    return {system.config["model"]: system.refusal for system in SYSTEMS.values()
-            if system.refusal}

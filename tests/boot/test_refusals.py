@@ -6,7 +6,6 @@ import re
 import pytest
 
 import screen
-import systems
 import texts
 from harness import guest
 
@@ -31,7 +30,6 @@ IN_BOCHS = {
     "p4_prescott_celeron_336": "neither SVM .* nor VMX",
     "p4_willamette": "no long mode",
     "core_duo_t2400_yonah": "no long mode",  # with VMX
-    **systems.refused(),
 }
 
 
