@@ -149,9 +149,11 @@ enum interp_result interp_xadd(struct interp *in)
 	if (result)
 		return result;
 	sum = alu_execute(ALU_ADD, size, old, reg, &in->regs->rflags);
-	/* In this order: both may be the same register. */
+	/* The register may be part of the address; or both may be the same register. */
+	if (in->insn.mem)
+		result = interp_set_rm(in, size, sum);
 	interp_set_reg(in, size, old);
-	return interp_set_rm(in, size, sum);
+	return in->insn.mem ? result : interp_set_rm(in, size, sum);
 }
 
 /* Writes memory in any case. */

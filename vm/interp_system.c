@@ -163,7 +163,7 @@ enum interp_result interp_lar_lsl(struct interp *in)
 	set_zf(in, visible);
 	if (visible)
 		interp_set_reg(in, in->insn.opsize,
-			       limit ? desc_unpack(desc.raw, 0).limit : desc.raw >> 32 & 0xffff00);
+			       limit ? desc_unpack(desc.raw, 0).limit : desc.raw >> 32 & 0xf0ff00);
 	return INTERP_DONE;
 }
 
