@@ -1,0 +1,519 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The interpreter by the manuals: limits and types of segments, what is refused, what is the
+ * caller's, REP in portions, flags that need privilege, and that failing changes nothing.
+ */
+#include "interp_fixture.h"
+
+static struct machine m;
+
+static void assert_fault(enum interp_result result, u8 vector, int error)
+{
+	assert_int_equal(result, INTERP_FAULT);
+	assert_int_equal(m.in.fault.kind, EVENT_EXCEPTION);
+	assert_int_equal(m.in.fault.vector, vector);
+	assert_int_equal(m.in.fault.has_error, error >= 0);
+	if (error >= 0)
+		assert_int_equal(m.in.fault.error, error);
+}
+
+#define FAULTS(vector, error) assert_fault(step(&m), vector, error)
+#define DONE() assert_int_equal(step(&m), INTERP_DONE)
+
+static void test_fetch(void **state __unused)
+{
+	static const u8 long_one[15] = { 0x2e, 0x2e, 0x2e, 0x2e, 0x2e, 0x2e, 0x2e, 0x2e,
+					 0x2e, 0x2e, 0x2e, 0x2e, 0x2e, 0x2e, 0x2e };
+
+	protected_mode(&m, 0);
+	m.in.seg[SEG_CS].limit = 0x1004;
+	CODE(&m, 0xb8, 1, 2, 3, 4); /* MOV eax up to the limit */
+	DONE();
+	assert_int_equal(m.regs.gpr[GPR_RAX], 0x04030201);
+	FAULTS(13, 0); /* behind it */
+	assert_int_equal(m.regs.rip, 0x1005);
+	m.in.seg[SEG_CS].limit = 0x1003;
+	m.regs.rip = 0x1000;
+	FAULTS(13, 0); /* over it */
+	assert_int_equal(m.regs.rip, 0x1000);
+	m.in.seg[SEG_CS].limit = ~0u;
+	put_code(&m, long_one, sizeof(long_one));
+	FAULTS(13, 0);
+	CODE(&m, 0x0f, 0x0b);
+	FAULTS(6, -1);
+	CODE(&m, 0x8e, 0xc8); /* MOV cs, ax */
+	FAULTS(6, -1);
+	/* The next page is asked for only if the instruction gets there. */
+	CODE(&m, 0xb8, 1, 0, 0, 0);
+	m.fetch_max = 5;
+	DONE();
+	assert_int_equal(m.fetches, 1);
+	m.regs.rip = 0x1000;
+	m.fetch_max = 4;
+	m.fail_from = 0x1004;
+	m.fail_to = 0x2000;
+	assert_int_equal(step(&m), INTERP_ABORT);
+	assert_int_equal(m.in.abort, FAILED);
+	assert_int_equal(m.fetches, 2);
+	m.regs.rip = 0x1004;
+	assert_int_equal(step(&m), INTERP_ABORT);
+	/* Real mode has no error codes. */
+	real_mode(&m);
+	m.regs.rip = 0x10000;
+	FAULTS(13, -1);
+}
+
+/* MOV eax, [ebx] and MOV [ebx], eax through segments of all kinds. */
+static void test_segment_checks(void **state __unused)
+{
+	static const struct {
+		u16 attr;
+		u32 limit, offset;
+		bool read, write;
+	} cases[] = {
+		{ 0xc93, 0xffffffff, 0, true, true },   { 0xc93, 0x103, 0x100, true, true },
+		{ 0xc93, 0x102, 0x100, false, false },  { 0xc93, 0xffffffff, ~2u, false, false },
+		{ 0xc91, 0xffff, 0, true, false },      { 0xc9b, 0xffff, 0, true, false },
+		{ 0xc99, 0xffff, 0, false, false },     { 0x000, 0xffff, 0, false, false },
+		{ 0xc97, 0xfff, 0x1000, true, true },   { 0xc97, 0xfff, 0xfff, false, false },
+		{ 0x097, 0xfff, 0xfffd, false, false }, { 0x097, 0xfff, 0xfffc, true, true },
+		{ 0xc97, 0xfff, 0xfffd, true, true },   { 0xc95, 0xfff, 0x1000, true, false },
+	};
+
+	for (u32 i = 0; i < ARRAY_SIZE(cases); i++) {
+		for (unsigned int seg = SEG_SS; seg <= SEG_DS; seg++) {
+			u8 prefix = seg == SEG_SS ? 0x36 : 0x3e, vector = seg == SEG_SS ? 12 : 13;
+
+			protected_mode(&m, 0);
+			m.regs.gpr[GPR_RBX] = cases[i].offset;
+			put_seg(&m, seg, SEL_FREE, cases[i].attr, cases[i].limit, 0x3000);
+			CODE(&m, prefix, 0x8b, 0x03, prefix, 0x89, 0x03);
+			if (cases[i].read)
+				DONE();
+			else
+				FAULTS(vector, 0);
+			m.regs.rip = 0x1003;
+			if (cases[i].write)
+				DONE();
+			else
+				FAULTS(vector, 0);
+		}
+	}
+	/* Real mode looks at limits only, and they may be large. */
+	real_mode(&m);
+	m.in.seg[SEG_DS] = (struct segment){ .attr = 0x99, .limit = ~0u, .base = 0 };
+	m.regs.gpr[GPR_RBX] = 0x110000;
+	put_u32(&m, 0x110000, 0x12345678);
+	CODE(&m, 0x67, 0x66, 0x8b, 0x03, 0x67, 0x66, 0x89, 0x03);
+	DONE();
+	assert_int_equal(m.regs.gpr[GPR_RAX], 0x12345678);
+	DONE();
+	m.in.seg[SEG_DS].limit = 0xffff;
+	m.regs.rip = 0;
+	FAULTS(13, -1);
+}
+
+/* A word at the last byte of 64 KiB, a stack pointer that wraps around. */
+static void test_wrap(void **state __unused)
+{
+	real_mode(&m);
+	CODE(&m, 0xa1, 0xff, 0xff); /* MOV ax, [0xffff] */
+	FAULTS(13, -1);
+	CODE(&m, 0x8b, 0x40, 0x02); /* MOV ax, [bx + si + 2] */
+	m.regs.gpr[GPR_RBX] = 0x12348000;
+	m.regs.gpr[GPR_RSI] = 0x8000;
+	put_u32(&m, m.in.seg[SEG_DS].base + 2, 0xabcd);
+	DONE();
+	assert_int_equal(m.regs.gpr[GPR_RAX], 0xabcd);
+	m.regs.rip = 0;
+	m.regs.gpr[GPR_RSP] = 0x77770000;
+	CODE(&m, 0x50, 0x58); /* PUSH ax, POP ax */
+	DONE();
+	assert_int_equal(m.regs.gpr[GPR_RSP], 0x7777fffe);
+	assert_int_equal(get_u16(&m, m.in.seg[SEG_SS].base + 0xfffe), 0xabcd);
+	DONE();
+	assert_int_equal(m.regs.gpr[GPR_RSP], 0x77770000);
+	m.regs.rip = 0;
+	m.regs.gpr[GPR_RSP] = 1;
+	FAULTS(12, -1);
+	/* PUSHA that does not fit writes nothing. */
+	m.regs.gpr[GPR_RSP] = 7;
+	CODE(&m, 0x60);
+	FAULTS(12, -1);
+	assert_int_equal(m.writes, 0);
+	/* With SS.B the whole register counts. */
+	m.in.seg[SEG_SS].attr |= SEG_ATTR_DB;
+	m.in.seg[SEG_SS].limit = ~0u;
+	m.regs.gpr[GPR_RSP] = 0x20000;
+	CODE(&m, 0x50);
+	DONE();
+	assert_int_equal(m.regs.gpr[GPR_RSP], 0x1fffe);
+}
+
+static void test_system(void **state __unused)
+{
+	static const struct {
+		u8 bytes[4];
+		bool privileged;
+	} cases[] = {
+		{ { 0xf4 }, true },
+		{ { 0x0f, 0x06 }, true },
+		{ { 0x0f, 0x08 }, true },
+		{ { 0x0f, 0x09 }, true },
+		{ { 0x0f, 0x30 }, true },
+		{ { 0x0f, 0x32 }, true },
+		{ { 0x0f, 0x20, 0xc0 }, true },
+		{ { 0x0f, 0x22, 0xc0 }, true },
+		{ { 0x0f, 0x21, 0xf8 }, true },
+		{ { 0x0f, 0x23, 0xf8 }, true },
+		{ { 0x0f, 0x01, 0xf0 }, true },
+		{ { 0x0f, 0x01, 0x3b }, true },
+		{ { 0x0f, 0x01, 0xd1 }, true },
+		{ { 0xf0, 0x0f, 0x22, 0xc0 }, true },
+		{ { 0x0f, 0xa2 }, false },
+		{ { 0x0f, 0x31 }, false },
+		{ { 0x0f, 0x33 }, false },
+		{ { 0x0f, 0x01, 0xd0 }, false },
+		{ { 0x0f, 0x01, 0xf9 }, false },
+	};
+
+	for (u32 i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct vcpu_regs start;
+
+		protected_mode(&m, 0);
+		put_code(&m, cases[i].bytes, 4);
+		start = m.regs;
+		assert_int_equal(step(&m), INTERP_SYSTEM);
+		assert_memory_equal(&m.regs, &start, sizeof(start));
+		assert_true(m.in.insn.len >= 1 && m.in.insn.len <= 4);
+		protected_mode(&m, 3);
+		if (cases[i].privileged)
+			FAULTS(13, 0);
+		else
+			assert_int_equal(step(&m), INTERP_SYSTEM);
+		v8086_mode(&m, 3);
+		put_code(&m, cases[i].bytes, 4);
+		if (cases[i].privileged)
+			FAULTS(13, 0);
+		else
+			assert_int_equal(step(&m), INTERP_SYSTEM);
+	}
+	protected_mode(&m, 0);
+	CODE(&m, 0xf0, 0x0f, 0xa2);
+	FAULTS(6, -1);
+	CODE(&m, 0xd8, 0xc0);
+	assert_int_equal(step(&m), INTERP_UNSUPPORTED);
+	CODE(&m, 0x0f, 0x58, 0xc0);
+	assert_int_equal(step(&m), INTERP_UNSUPPORTED);
+}
+
+static void test_ports(void **state __unused)
+{
+	real_mode(&m);
+	CODE(&m, 0xe4, 0x80);
+	assert_int_equal(step(&m), INTERP_SYSTEM);
+	protected_mode(&m, 3);
+	m.regs.rflags |= RFLAGS_IOPL;
+	CODE(&m, 0xef);
+	assert_int_equal(step(&m), INTERP_SYSTEM);
+	/* The bitmap at TSS + 0x68 has ports 0x80 to 0x83, but not 0x84. */
+	for (unsigned int v8086 = 0; v8086 < 2; v8086++) {
+		if (v8086)
+			v8086_mode(&m, 3);
+		else
+			protected_mode(&m, 3);
+		memset(m.memory + TSS, 0, 0x68);
+		m.memory[TSS + 0x66] = 0x68;
+		m.memory[TSS + 0x68 + 0x10] = 0xf0;
+		m.in.seg[SEG_TR].limit = 0x68 + 0x11;
+		/* 32 bits either way. */
+		CODE(&m, 0xe7, 0x80);
+		if (v8086)
+			CODE(&m, 0x66, 0xe7, 0x80);
+		assert_int_equal(step(&m), INTERP_SYSTEM);
+		assert_int_equal(m.how, INTERP_SUPERVISOR);
+		CODE(&m, 0xe6, 0x84);
+		FAULTS(13, 0);
+		CODE(&m, 0x66, 0xe7, 0x83);
+		FAULTS(13, 0);
+		CODE(&m, 0xe6, 0x80);
+		m.in.seg[SEG_TR].limit = 0x68 + 0x10;
+		FAULTS(13, 0); /* two bytes are read */
+		m.in.seg[SEG_TR].attr = 0x83;
+		FAULTS(13, 0);
+	}
+	real_mode(&m);
+	m.regs.gpr[GPR_RDI] = 0xffff;
+	CODE(&m, 0x6d); /* INSW */
+	FAULTS(13, -1);
+	CODE(&m, 0xf3, 0x6d); /* rCX is 0 */
+	assert_int_equal(step(&m), INTERP_SYSTEM);
+}
+
+static void test_rep(void **state __unused)
+{
+	real_mode(&m);
+	m.regs.gpr[GPR_RCX] = 0xabcd0000 | (2 * INTERP_REP_MAX + 1);
+	m.regs.gpr[GPR_RAX] = 0x5a;
+	CODE(&m, 0xf3, 0xaa);
+	for (u32 i = 1; i <= 2; i++) {
+		DONE();
+		assert_int_equal(m.regs.rip, 0);
+		assert_int_equal(m.regs.gpr[GPR_RDI], i * INTERP_REP_MAX);
+	}
+	DONE();
+	assert_int_equal(m.regs.rip, 2);
+	assert_int_equal(m.regs.gpr[GPR_RCX], 0xabcd0000);
+	/* Up to the limit, and then a fault with that much done. */
+	m.regs.rip = 0;
+	m.regs.gpr[GPR_RCX] = 10;
+	m.regs.gpr[GPR_RDI] = 0xfffd;
+	CODE(&m, 0xf3, 0xab);
+	FAULTS(13, -1);
+	assert_int_equal(m.regs.rip, 0);
+	assert_int_equal(m.regs.gpr[GPR_RCX], 9);
+	assert_int_equal(m.regs.gpr[GPR_RDI], 0xffff);
+	/* The same with an access that fails. */
+	m.regs.gpr[GPR_RDI] = 0x100;
+	m.fail_from = m.in.seg[SEG_ES].base + 0x106;
+	m.fail_to = m.fail_from + 1;
+	assert_int_equal(step(&m), INTERP_ABORT);
+	assert_int_equal(m.in.abort, FAILED);
+	assert_int_equal(m.regs.gpr[GPR_RCX], 6);
+	assert_int_equal(m.regs.gpr[GPR_RDI], 0x106);
+	/* Single steps are single. */
+	m.regs.gpr[GPR_RDI] = 0x100;
+	m.regs.rflags |= RFLAGS_TF;
+	assert_int_equal(step(&m), INTERP_TRAP);
+	assert_int_equal(m.regs.rip, 0);
+	assert_int_equal(m.regs.gpr[GPR_RCX], 5);
+}
+
+static void test_trap_and_shadow(void **state __unused)
+{
+	protected_mode(&m, 0);
+	CODE(&m, 0x90, 0xfb, 0xfb, 0x8e, 0xd0, 0x9d, 0x17);
+	m.regs.gpr[GPR_RAX] = SEL_DATA;
+	m.regs.rflags |= RFLAGS_TF | RFLAGS_RF;
+	assert_int_equal(step(&m), INTERP_TRAP);
+	assert_int_equal(m.regs.rip, 0x1001);
+	assert_false(m.regs.rflags & RFLAGS_RF);
+	assert_false(m.in.shadow);
+	assert_int_equal(step(&m), INTERP_TRAP); /* STI */
+	assert_true(m.in.shadow);
+	assert_int_equal(step(&m), INTERP_TRAP); /* STI again has none */
+	assert_false(m.in.shadow);
+	DONE(); /* MOV ss, which delays the trap */
+	assert_true(m.in.shadow && m.in.blocks_debug);
+	put_u32(&m, 0x7000, 2); /* POPF clears TF, and traps */
+	put_u32(&m, 0x7004, SEL_DATA);
+	assert_int_equal(step(&m), INTERP_TRAP);
+	assert_false(m.regs.rflags & RFLAGS_TF);
+	DONE(); /* POP ss */
+	assert_true(m.in.shadow && m.in.blocks_debug);
+	assert_int_equal(m.in.seg_changed, BIT(SEG_SS));
+}
+
+static void pop_flags(u32 value, u64 expected)
+{
+	put_u32(&m, (u32)(m.in.seg[SEG_SS].base + 0x7000), value);
+	m.regs.gpr[GPR_RSP] = 0x7000;
+	m.regs.rip = 0x1000;
+	if (m.in.seg[SEG_CS].attr & SEG_ATTR_DB)
+		CODE(&m, 0x9d);
+	else
+		CODE(&m, 0x66, 0x9d);
+	DONE();
+	assert_int_equal(m.regs.rflags, expected);
+}
+
+static void test_flags(void **state __unused)
+{
+	u64 common = 0x244dd7; /* with NT, AC and ID */
+
+	protected_mode(&m, 0);
+	m.regs.rflags |= RFLAGS_VIF | RFLAGS_VIP;
+	pop_flags(~0u, common | 0x3200);
+	protected_mode(&m, 3);
+	pop_flags(~0u, common);
+	protected_mode(&m, 3);
+	m.regs.rflags |= RFLAGS_IOPL;
+	pop_flags(~0u & ~(u32)RFLAGS_IOPL, common | 0x3200);
+	real_mode(&m);
+	pop_flags(~0u, common | 0x3200);
+	v8086_mode(&m, 3);
+	pop_flags(~0u & ~(u32)RFLAGS_IOPL, common | 0x23200);
+	v8086_mode(&m, 3);
+	m.regs.gpr[GPR_RSP] = 0x7000;
+	m.regs.rflags |= RFLAGS_RF;
+	CODE(&m, 0x66, 0x9c);
+	DONE();
+	assert_int_equal(get_u32(&m, m.in.seg[SEG_SS].base + 0x6ffc), 0x3002);
+	/* Without IOPL none of these. */
+	for (u32 i = 0; i < 6; i++) {
+		static const u8 codes[] = { 0x9c, 0x9d, 0xfa, 0xfb, 0xcd, 0xcf };
+
+		v8086_mode(&m, 2);
+		CODE(&m, codes[i], 0x20);
+		FAULTS(13, 0);
+		assert_int_equal(m.in.iret, codes[i] == 0xcf);
+		m.in.cr4 = CR4_VME;
+		assert_int_equal(step(&m), INTERP_UNSUPPORTED);
+	}
+	for (u32 cpl = 0; cpl <= 3; cpl += 3) {
+		protected_mode(&m, cpl);
+		CODE(&m, 0xfb, 0xfa);
+		if (cpl)
+			FAULTS(13, 0);
+		else
+			DONE();
+		assert_int_equal(m.regs.rflags & RFLAGS_IF, cpl ? 0 : RFLAGS_IF);
+	}
+	m.in.cr4 = CR4_PVI;
+	assert_int_equal(step(&m), INTERP_UNSUPPORTED);
+}
+
+static void test_lock(void **state __unused)
+{
+	static const struct {
+		u8 bytes[4];
+		bool fine;
+	} cases[] = {
+		{ { 0xf0, 0x01, 0x03 }, true },
+		{ { 0xf0, 0x01, 0xc3 }, false },
+		{ { 0xf0, 0x03, 0x03 }, false },
+		{ { 0xf0, 0x39, 0x03 }, false },
+		{ { 0xf0, 0x87, 0x03 }, true },
+		{ { 0xf0, 0x89, 0x03 }, false },
+		{ { 0xf0, 0xff, 0x03 }, true },
+		{ { 0xf0, 0xff, 0x33 }, false },
+		{ { 0xf0, 0xf7, 0x1b }, true },
+		{ { 0xf0, 0xf7, 0x23 }, false },
+		{ { 0xf0, 0x90 }, false },
+		{ { 0xf0, 0x83, 0x3b, 0 }, false },
+		{ { 0xf0, 0x0f, 0xb1, 0x03 }, true },
+		{ { 0xf0, 0x0f, 0xa3, 0x03 }, false },
+		{ { 0xf0, 0x0f, 0xc7, 0x0b }, true },
+		{ { 0xf0, 0x0f, 0xab, 0x03 }, true },
+	};
+
+	for (u32 i = 0; i < ARRAY_SIZE(cases); i++) {
+		protected_mode(&m, 0);
+		m.regs.gpr[GPR_RBX] = 0x3000;
+		put_code(&m, cases[i].bytes, 4);
+		if (cases[i].fine)
+			DONE();
+		else
+			FAULTS(6, -1);
+		assert_int_equal(!!m.writes, cases[i].fine);
+	}
+}
+
+/* A write that fails after its read asked for both; nothing has changed. */
+static void test_failing(void **state __unused)
+{
+	u32 aborted = 0;
+
+	for (u32 i = 0; i < 200000; i++) {
+		u64 bytes[2] = { random_u64(), random_u64() };
+		struct segment segs[8];
+		struct vcpu_regs start;
+		enum interp_result result;
+
+		if (i & 1)
+			real_mode(&m);
+		else
+			protected_mode(&m, 0);
+		for (u32 reg = 0; reg < 8; reg++)
+			m.regs.gpr[reg] = random_u64() & 0xffff;
+		put_code(&m, bytes, 16);
+		m.fail_from = random_below(0x10000);
+		m.fail_to = m.fail_from + 0x8000;
+		if (m.in.seg[SEG_CS].base + m.regs.rip + 16 > m.fail_from)
+			m.fail_from = m.in.seg[SEG_CS].base + m.regs.rip + 16;
+		start = m.regs;
+		memcpy(segs, m.in.seg, sizeof(segs));
+		result = step(&m);
+		if (result == INTERP_DONE || result == INTERP_TRAP)
+			continue;
+		if ((m.in.insn.opcode & 0xf4) != 0xa4)
+			assert_memory_equal(&m.regs, &start, sizeof(start));
+		assert_memory_equal(segs, m.in.seg, sizeof(segs));
+		assert_int_equal(m.in.seg_changed, 0);
+		aborted += result == INTERP_ABORT;
+	}
+	assert_true(aborted > 5000);
+}
+
+/* Random bytes in random states: the sanitizers watch. */
+static void test_any(void **state __unused)
+{
+	u32 done = 0;
+
+	for (u32 i = 0; i < 500000; i++) {
+		u64 bytes[2] = { random_u64(), random_u64() };
+
+		real_mode(&m);
+		for (u32 reg = 0; reg < 16; reg++)
+			m.regs.gpr[reg] = random_u64() >> random_below(64);
+		m.regs.rflags = random_u64() & RFLAGS_LOADABLE;
+		m.in.cr0 = random_u64();
+		m.in.cr4 = random_u64();
+		m.in.efer = random_below(4) ? 0 : random_u64();
+		for (u32 seg = 0; seg < 8; seg++) {
+			put_seg(&m, seg, (u16)random_u64(), (u16)random_u64(),
+				(u32)random_u64() >> random_below(32), random_below(0x10000));
+		}
+		m.in.gdtr = (struct interp_table){ random_below(0x10000), (u16)random_u64() };
+		m.in.idtr = (struct interp_table){ random_below(0x10000), (u16)random_u64() };
+		m.regs.rip = random_below(0x1000);
+		if (!random_below(8)) {
+			struct vm_event event = { .kind = (u8)(1 + random_below(4)),
+						  .vector = (u8)random_u64(),
+						  .has_error = random_below(2) };
+
+			done += interp_deliver(&m.in, &event) == INTERP_DONE;
+		} else {
+			put_code(&m, bytes, 16);
+			done += step(&m) == INTERP_DONE;
+		}
+	}
+	assert_true(done > 10000);
+}
+
+static void test_fpu(void **state __unused)
+{
+	real_mode(&m);
+	m.regs.gpr[GPR_RAX] = 0xffff;
+	/* FNINIT, FNSTSW ax, FNSTCW [bx], FNSTSW [bx + 2] */
+	CODE(&m, 0xdb, 0xe3, 0xdf, 0xe0, 0xd9, 0x3f, 0xdd, 0x7f, 0x02, 0x9b);
+	for (u32 i = 0; i < 5; i++)
+		DONE();
+	assert_int_equal(m.regs.gpr[GPR_RAX], 0);
+	assert_int_equal(get_u32(&m, m.in.seg[SEG_DS].base), 0x37f);
+	m.in.cr0 |= CR0_TS | CR0_MP;
+	m.regs.rip = 9;
+	FAULTS(7, -1);
+	m.regs.rip = 0;
+	FAULTS(7, -1);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_fetch),
+		cmocka_unit_test(test_segment_checks),
+		cmocka_unit_test(test_wrap),
+		cmocka_unit_test(test_system),
+		cmocka_unit_test(test_ports),
+		cmocka_unit_test(test_rep),
+		cmocka_unit_test(test_trap_and_shadow),
+		cmocka_unit_test(test_flags),
+		cmocka_unit_test(test_lock),
+		cmocka_unit_test(test_failing),
+		cmocka_unit_test(test_any),
+		cmocka_unit_test(test_fpu),
+	};
+
+	return cmocka_run_group_tests_name("interp", tests, NULL, NULL);
+}
