@@ -21,7 +21,7 @@
 
 static u64 seed = 0x1a7e;
 
-static u64 random_u64(void)
+static inline u64 random_u64(void)
 {
 	seed ^= seed << 13;
 	seed ^= seed >> 7;
@@ -29,7 +29,7 @@ static u64 random_u64(void)
 	return seed;
 }
 
-static u64 random_below(u64 n)
+static inline u64 random_below(u64 n)
 {
 	return (random_u64() >> 20) % n;
 }
