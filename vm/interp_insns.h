@@ -109,6 +109,7 @@ INTERP_INSN(group7);
 INTERP_INSN(lar_lsl);
 INTERP_INSN(arpl);
 INTERP_INSN(cli_sti);
+INTERP_INSN(syscall);
 
 /* interp_io.c */
 INTERP_INSN(io);

@@ -257,3 +257,9 @@ enum interp_result interp_cli_sti(struct interp *in)
 		in->regs->rflags &= ~(u64)RFLAGS_IF;
 	return INTERP_DONE;
 }
+
+/* SYSCALL and SYSRET, which are there when they have been turned on: and then not ours. */
+enum interp_result interp_syscall(struct interp *in)
+{
+	return in->efer & EFER_SCE ? INTERP_UNSUPPORTED : interp_ud(in);
+}

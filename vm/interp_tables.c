@@ -93,6 +93,7 @@ static const struct interp_op map1[256] = {
 	[0x00] = WITH(group6, OP_NOT64 | OP_PROTECTED),
 	[0x01] = PLAIN(group7),
 	[0x02 ... 0x03] = WITH(lar_lsl, OP_NOT64 | OP_PROTECTED),
+	[0x05] = PLAIN(syscall), [0x07] = PLAIN(syscall),
 	[0x06] = WITH(system, OP_CPL0), /* CLTS */
 	[0x08 ... 0x09] = WITH(system, OP_CPL0), /* INVD, WBINVD */
 	[0x0b] = PLAIN(ud), [0xb9] = PLAIN(ud), [0xff] = PLAIN(ud),

@@ -9,7 +9,7 @@
 #include <unicorn/unicorn.h>
 
 #define CODE_BASE 0x40000u
-#define CODE_END 0x100000u
+#define CODE_END 0xb0000u
 #define UC(call) assert_int_equal(call, UC_ERR_OK)
 #define NO_INTERRUPT 0xffffffffu
 
@@ -290,6 +290,11 @@ static void build(const struct pair *p, u32 which, u8 *bytes, unsigned int *modr
 	*modrm_at = n;
 	while (n < 15)
 		bytes[n++] = (u8)random_u64();
+	/* CMPXCHG8B is all of its group that is compared; POP, and MOV, are all of theirs. */
+	if (which == 0x1c7)
+		bytes[*modrm_at] = (u8)((bytes[*modrm_at] & 0x47) | 8);
+	else if (which == 0x8f || which == 0xc6 || which == 0xc7)
+		bytes[*modrm_at] &= (u8)~0x38;
 	/* Small counts and old-fashioned bases as well. */
 	if (!random_below(4))
 		bytes[*modrm_at + 1] &= 15;
@@ -407,26 +412,24 @@ static bool one_case(struct pair *p, u32 which)
 static void against_unicorn(bool real)
 {
 	static struct pair p;
-	u32 done[0x200] = { 0 }, total = 0, rounds = 0;
+	u32 done[0x200] = { 0 }, total = 0;
 
-	while (rounds++ < 1) {
-		pair_open(&p, real);
-		for (u32 i = 0; i < 300000 && p.code < CODE_END; i++) {
-			u32 which = i & 0x1ff, op = which & 0xff;
-			u32 where = which < 0x100 ? where0(op) : where1(op);
+	pair_open(&p, real);
+	for (u32 i = 0; i < 300000 && p.code < CODE_END; i++) {
+		u32 which = i & 0x1ff, op = which & 0xff;
+		u32 where = which < 0x100 ? where0(op) : where1(op);
 
-			if (where & (real ? IN_REAL : IN_FLAT) && one_case(&p, which)) {
-				done[which]++;
-				total++;
-			}
+		if (where & (real ? IN_REAL : IN_FLAT) && one_case(&p, which)) {
+			done[which]++;
+			total++;
 		}
-		uc_close(p.uc);
 	}
+	uc_close(p.uc);
 	print_message("%u cases compared\n", total);
 	for (u32 which = 0; which < 0x200; which++) {
 		u32 op = which & 0xff, where = which < 0x100 ? where0(op) : where1(op);
 
-		if (where & (real ? IN_REAL : IN_FLAT) && done[which] < 10)
+		if (where & (real ? IN_REAL : IN_FLAT) && done[which] < 15)
 			fail_msg("only %u cases of opcode %x", done[which], which);
 	}
 }
