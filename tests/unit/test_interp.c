@@ -113,6 +113,24 @@ static void test_segment_checks(void **state __unused)
 	FAULTS(13, -1);
 }
 
+/* With whose rights, and that a read says what is to come. */
+static void test_rights(void **state __unused)
+{
+	for (unsigned int cpl = 0; cpl <= 3; cpl++) {
+		unsigned int rights = cpl < 3 ? INTERP_SUPERVISOR : 0;
+
+		protected_mode(&m, cpl);
+		m.regs.gpr[GPR_RBX] = 0x3000;
+		CODE(&m, 0x8b, 0x03, 0x89, 0x03, 0x01, 0x03); /* MOV, MOV, ADD [ebx], eax */
+		DONE();
+		assert_int_equal(m.how, rights);
+		DONE();
+		assert_int_equal(m.how, rights);
+		DONE();
+		assert_int_equal(m.how, rights | INTERP_WILL_WRITE);
+	}
+}
+
 /* A word at the last byte of 64 KiB, a stack pointer that wraps around. */
 static void test_wrap(void **state __unused)
 {
@@ -501,17 +519,12 @@ static void test_fpu(void **state __unused)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_fetch),
-		cmocka_unit_test(test_segment_checks),
-		cmocka_unit_test(test_wrap),
-		cmocka_unit_test(test_system),
-		cmocka_unit_test(test_ports),
-		cmocka_unit_test(test_rep),
-		cmocka_unit_test(test_trap_and_shadow),
-		cmocka_unit_test(test_flags),
-		cmocka_unit_test(test_lock),
-		cmocka_unit_test(test_failing),
-		cmocka_unit_test(test_any),
+		cmocka_unit_test(test_fetch),   cmocka_unit_test(test_segment_checks),
+		cmocka_unit_test(test_wrap),    cmocka_unit_test(test_rights),
+		cmocka_unit_test(test_system),  cmocka_unit_test(test_ports),
+		cmocka_unit_test(test_rep),     cmocka_unit_test(test_trap_and_shadow),
+		cmocka_unit_test(test_flags),   cmocka_unit_test(test_lock),
+		cmocka_unit_test(test_failing), cmocka_unit_test(test_any),
 		cmocka_unit_test(test_fpu),
 	};
 

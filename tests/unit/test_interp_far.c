@@ -461,6 +461,38 @@ static void test_retf_outer(void **state __unused)
 	}
 }
 
+/* What level 3 cannot return to, and what an IRET there does not change. */
+static void test_level3_returns(void **state __unused)
+{
+	protected_mode(&m, 3);
+	put_u32(&m, 0x7000, 0x2222);
+	put_u32(&m, 0x7004, SEL_CODE);
+	CODE(&m, 0xcb);
+	FAULTS(13, SEL_CODE);
+	put_u32(&m, 0x7004, SEL_CODE3);
+	put_u32(&m, 0x7008, RFLAGS_VM | RFLAGS_IOPL | RFLAGS_IF | RFLAGS_CF);
+	CODE(&m, 0xcf);
+	DONE();
+	assert_int_equal(m.regs.rip, 0x2222);
+	assert_int_equal(m.regs.rflags, RFLAGS_FIXED | RFLAGS_CF);
+	protected_mode(&m, 0);
+	m.regs.rflags |= RFLAGS_NT;
+	CODE(&m, 0xcf);
+	assert_int_equal(step(&m), INTERP_UNSUPPORTED);
+}
+
+/* A descriptor that lies half behind its table's end. */
+static void test_table_limit(void **state __unused)
+{
+	protected_mode(&m, 0);
+	m.regs.gpr[GPR_RAX] = SEL_DATA;
+	CODE(&m, 0x8e, 0xd8);
+	m.in.gdtr.limit = SEL_DATA + 6;
+	FAULTS(13, SEL_DATA);
+	m.in.gdtr.limit++;
+	DONE();
+}
+
 static void test_v8086(void **state __unused)
 {
 	v8086_mode(&m, 3);
@@ -507,6 +539,8 @@ int main(void)
 		cmocka_unit_test(test_inner_and_outer),
 		cmocka_unit_test(test_retf_outer),
 		cmocka_unit_test(test_v8086),
+		cmocka_unit_test(test_level3_returns),
+		cmocka_unit_test(test_table_limit),
 	};
 
 	return cmocka_run_group_tests_name("interp_far", tests, NULL, NULL);
