@@ -4,8 +4,6 @@
  */
 #include "vm/emulate_alu.h"
 
-#include "vm/regs.h"
-
 static u64 flag_if(bool condition, u64 flag)
 {
 	return condition ? flag : 0;
@@ -65,19 +63,4 @@ u64 alu_step(enum alu_op op, unsigned int size, u64 a, u64 *rflags)
 
 	*rflags = (*rflags & ~(u64)RFLAGS_CF) | carry;
 	return result;
-}
-
-u64 alu_bit(enum alu_bit_op op, u64 a, u64 bit, u64 *rflags)
-{
-	*rflags = (*rflags & ~(u64)RFLAGS_CF) | flag_if(a & bit, RFLAGS_CF);
-	switch (op) {
-	case ALU_BT:
-		return a;
-	case ALU_BTS:
-		return a | bit;
-	case ALU_BTR:
-		return a & ~bit;
-	default: /* ALU_BTC */
-		return a ^ bit;
-	}
 }

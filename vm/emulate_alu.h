@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "lib/types.h"
+#include "vm/regs.h"
 
 /* In the encoding's order: bits 5:3 of the opcode, or ModRM.reg. */
 enum alu_op { ALU_ADD, ALU_OR, ALU_ADC, ALU_SBB, ALU_AND, ALU_SUB, ALU_XOR, ALU_CMP };
@@ -37,4 +37,10 @@ u64 alu_step(enum alu_op op, unsigned int size, u64 a, u64 *rflags);
 enum alu_bit_op { ALU_BT, ALU_BTS, ALU_BTR, ALU_BTC };
 
 /* What becomes of a by the one bit set in bit, whose old value goes to CF. */
-u64 alu_bit(enum alu_bit_op op, u64 a, u64 bit, u64 *rflags);
+static inline u64 alu_bit(enum alu_bit_op op, u64 a, u64 bit, u64 *rflags)
+{
+	*rflags = (*rflags & ~(u64)RFLAGS_CF) | (a & bit ? RFLAGS_CF : 0);
+	if (op == ALU_BT)
+		return a;
+	return op == ALU_BTS ? a | bit : op == ALU_BTR ? a & ~bit : a ^ bit;
+}
