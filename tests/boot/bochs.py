@@ -15,6 +15,7 @@ class Bochs(Emulator):
     """A running Bochs, of an ISO, or of one that is made of command line and modules."""
 
     name = "Bochs"
+    slowness = 4  # one thread for all CPUs, and an interpreter
 
     def __init__(self, iso=None, append="", modules=(), smp=2, mem="512M", **config):
         self.dir = tempfile.mkdtemp(prefix="sill-")

@@ -124,6 +124,7 @@ class Emulator:
     """An emulator as a child process, and its machine's serial port; self.dir is its own."""
 
     name = "the emulator"
+    slowness = 1  # by which limits are multiplied
 
     def start(self, command, serial, env=None):
         """Run the command, which connects the serial port to the listening socket."""
@@ -161,6 +162,7 @@ class Emulator:
         patterns = [pattern, pexpect.EOF, pexpect.TIMEOUT]
         if not panic_ok:
             patterns.append(texts.PANIC)
+        limit *= self.slowness
         try:
             index = self.console.expect(patterns, timeout=limit)
         except OSError:  # it went away with input of ours unread
@@ -180,6 +182,7 @@ class Emulator:
 
     def wait_exit(self, limit=LIMIT):
         """Wait until the emulator has ended by itself; returns its exit status."""
+        limit *= self.slowness
         try:
             if self.console.expect([pexpect.EOF, pexpect.TIMEOUT], timeout=limit) == 1:
                 raise Failure(f"{self.name} still runs after {limit:g} s")
