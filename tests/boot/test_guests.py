@@ -133,7 +133,9 @@ def test_two_on_one_cpu(system, name):
     m = system(append="on-idle=debug-exit", smp=1,
                 modules=[guest(name, "mem=16M", vm=vm) for vm in ("one", "two")])
     assert m.wait_code(GUEST_LIMIT) == 0
-    assert len(m.lines(r"(^|\| )1\.\.\d+$")) == 2
+    # Where the other one's line comes in between, the beginning of a line is there more than once.
+    plans = [int(n) for n in re.findall(r"(?:^|\| )1\.\.(\d+)$", m.text(), re.M)]
+    assert plans.count(max(plans, default=0)) == 2
 
 
 def test_last_vm_is_not_taken_for_the_only_one(machine):
