@@ -106,10 +106,10 @@ static bool set_cr4(struct vcpu *vcpu, u64 value)
 }
 
 /*
- * Seldom: where the back end needs a CR3 of its own while paging is off, or the instruction was
+ * Seldom called: where the back end needs a CR3 of its own while paging is off, or the instruction was
  * emulated.
  */
-static bool set_cr3(struct vcpu *vcpu, u64 value)
+bool vcpu_set_cr3(struct vcpu *vcpu, u64 value)
 {
 	u64 old = backend->get_reg(vcpu, VREG_CR3);
 
@@ -132,7 +132,7 @@ static bool set_cr(struct vcpu *vcpu, u32 number, u64 value)
 	case 0:
 		return set_cr0(vcpu, value);
 	case 3:
-		return set_cr3(vcpu, value);
+		return vcpu_set_cr3(vcpu, value);
 	case 4:
 		return set_cr4(vcpu, value);
 	case 8:

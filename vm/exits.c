@@ -134,6 +134,16 @@ static bool vcpu_prepare(struct vcpu *vcpu)
 	return !vcpu->halted;
 }
 
+/*
+ * A guest can arrange that delivering an event raises an exception again and again: then no
+ * instruction ends, where a host interrupt could have ended its turn.
+ */
+static void look_around(struct vcpu *vcpu)
+{
+	irq_window();
+	atomic_fetch_or(&vcpu->requests, REQUEST_RESCHED);
+}
+
 void vcpu_exit(struct vcpu *vcpu, const struct vm_exit *exit)
 {
 	vcpu->exits[exit->kind]++;
@@ -148,8 +158,12 @@ void vcpu_run(struct vcpu *vcpu)
 		if (unlikely(atomic_load(&vcpu->requests)) && !vcpu_prepare(vcpu))
 			return;
 		backend->run(vcpu, &exit);
-		if (unlikely(exit.interrupted.kind != EVENT_NONE))
-			keep_interrupted(vcpu, &exit.interrupted);
+		if (likely(exit.interrupted.kind == EVENT_NONE)) {
+			vcpu_exit(vcpu, &exit);
+			continue;
+		}
+		keep_interrupted(vcpu, &exit.interrupted);
 		vcpu_exit(vcpu, &exit);
+		look_around(vcpu);
 	}
 }

@@ -29,10 +29,13 @@ void vcpu_exception(struct vcpu *vcpu, u8 vector)
 
 void vcpu_exception_error(struct vcpu *vcpu, u8 vector, u32 error)
 {
+	/* Real mode has no error codes. */
+	bool has_error = backend->get_reg(vcpu, VREG_CR0) & CR0_PE;
+
 	vcpu_owe(vcpu, &(struct vm_event){ .kind = EVENT_EXCEPTION,
 					   .vector = vector,
-					   .has_error = true,
-					   .error = error });
+					   .has_error = has_error,
+					   .error = has_error ? error : 0 });
 }
 
 void vcpu_page_fault(struct vcpu *vcpu, u64 addr, u32 error)

@@ -11,8 +11,10 @@
 #include "lib/string.h"
 #include "vm/interp.h"
 
-/* Instructions before the host looks around again. */
+/* Instructions, and elements of string instructions, before the host looks around again. */
 #define BURST 512u
+/* What it costs to begin, in instructions: many that end a burst at once must not add up. */
+#define BEGIN 32u
 
 #define VECTOR_TS 10
 
@@ -21,6 +23,7 @@ struct emulation {
 	const struct vm_exit *exit;
 	struct fetch_state state;
 	struct interp interp;
+	bool in_shadow; /* the step before was an STI or a load of SS */
 };
 
 /* Of an access of the interpreter: with whose rights it is made. */
@@ -183,12 +186,20 @@ static void system(struct emulation *e)
 	vcpu_exit(e->vcpu, &exit);
 }
 
+/* Does anything wait that the loop around must see to? */
+static bool wanted_elsewhere(const struct vcpu *vcpu)
+{
+	return atomic_load(&vcpu->requests) | atomic_load(&this_cpu()->attention);
+}
+
 /* One instruction. False: enough for now, or the back end should have another look. */
 static bool step(struct emulation *e)
 {
 	struct vcpu *vcpu = e->vcpu;
 	struct interp *interp = &e->interp;
+	bool was_in_shadow = e->in_shadow;
 
+	vcpu->emulated++;
 	switch (interp_step(interp)) {
 	case INTERP_DONE:
 		break;
@@ -208,12 +219,15 @@ static bool step(struct emulation *e)
 		unsupported(e, "an instruction that is not supported");
 		return false;
 	}
-	/* An interrupt must not come behind an STI: its shadow ends in here. */
-	if (interp->shadow)
+	if (interp->insn.prefixes & (INSN_PFX_REP | INSN_PFX_REPNE))
+		vcpu->emulated += INTERP_REP_MAX;
+	/* An interrupt must not come behind an STI: its shadow ends in here. One in another is none. */
+	e->in_shadow = interp->shadow && !was_in_shadow;
+	if (e->in_shadow)
 		return true;
 	if (vcpu->window && vcpu->regs.rflags & RFLAGS_IF)
 		atomic_fetch_or(&vcpu->requests, REQUEST_EVENT);
-	return !interp->seg_changed && !atomic_load(&vcpu->requests);
+	return !interp->seg_changed && !wanted_elsewhere(vcpu) && vcpu->emulated < BURST;
 }
 
 void exit_emulate(struct vcpu *vcpu, const struct vm_exit *exit)
@@ -221,16 +235,19 @@ void exit_emulate(struct vcpu *vcpu, const struct vm_exit *exit)
 	struct emulation e = { .vcpu = vcpu, .exit = exit };
 	bool more = true;
 
+	vcpu->emulated += BEGIN;
 	load(&e);
 	if (vcpu->pending.kind != EVENT_NONE)
 		more = deliver(&e);
-	for (u32 i = 0; more && (i < BURST || e.interp.shadow); i++)
+	while (more)
 		more = step(&e);
 	store(&e);
 	vcpu->between = false;
 	vcpu_check_timers(vcpu);
-	if (more) { /* as when a host interrupt had ended the guest's turn */
-		irq_window();
-		atomic_fetch_or(&vcpu->requests, REQUEST_RESCHED);
-	}
+	if (vcpu->emulated < BURST && !atomic_load(&this_cpu()->attention))
+		return;
+	/* As if a host interrupt had ended the guest's turn. */
+	vcpu->emulated = 0;
+	irq_window();
+	atomic_fetch_or(&vcpu->requests, REQUEST_RESCHED);
 }

@@ -20,6 +20,7 @@
 #define TSS_GPRS 0x28u
 #define TSS_SEGMENTS 0x48u /* ES CS SS DS FS GS, as they are numbered */
 #define TSS_LDT 0x60u
+#define DR7_LOCAL 0x155u /* L0 to L3, LE */
 #define TSS_TRAP 0x64u
 #define TSS32_LIMIT 0x67u
 
@@ -155,12 +156,34 @@ static bool load_new(struct task *t, u16 old_selector, u16 *selectors, u16 *ldt)
 	regs->rip = eip;
 	regs->rflags = (eflags & RFLAGS_LOADABLE) | RFLAGS_FIXED | (nested ? RFLAGS_NT : 0);
 	backend->set_reg(t->vcpu, VREG_CR0, cr0 | CR0_TS);
-	if (cr0 & CR0_PG) {
-		backend->set_reg(t->vcpu, VREG_CR3, cr3);
-		backend->flush(t->vcpu);
-	}
 	fetch_memo_forget(&t->vcpu->memo);
+	if (cr0 & CR0_PG && !vcpu_set_cr3(t->vcpu, cr3)) {
+		vcpu_exception_error(t->vcpu, VECTOR_GUEST_GP, 0);
+		return false;
+	}
 	return true;
+}
+
+/* The old task's own breakpoints end with it, as does the shadow of an STI before the switch. */
+static void forget_old(struct vcpu *vcpu)
+{
+	u64 dr7 = backend->get_reg(vcpu, VREG_DR7);
+
+	backend->set_reg(vcpu, VREG_DR7, dr7 & ~(u64)DR7_LOCAL);
+	if (vcpu->in_shadow)
+		backend->clear_shadow(vcpu);
+	vcpu->in_shadow = false;
+}
+
+/* The new TSS may ask for a #DB before the task's first instruction. */
+static void debug_trap(struct task *t)
+{
+	u64 flags, dr6 = backend->get_reg(t->vcpu, VREG_DR6);
+
+	if (!rd(t, t->new_base + TSS_TRAP, &flags, 2) || !(flags & 1))
+		return;
+	backend->set_reg(t->vcpu, VREG_DR6, dr6 | DR6_BT);
+	vcpu_exception(t->vcpu, VECTOR_GUEST_DB);
 }
 
 static bool segment_fits(u64 desc, enum insn_seg seg, u32 rpl, u32 cpl)
@@ -302,6 +325,11 @@ void exit_task_switch(struct vcpu *vcpu, const struct vm_exit *exit)
 	}
 	backend->get_fetch_state(vcpu, &t.state);
 	t.state.paging.user = false;
-	if (load_segments(&t, selectors, ldt) && exit->task.has_error)
+	forget_old(vcpu);
+	if (!load_segments(&t, selectors, ldt))
+		return;
+	if (exit->task.has_error)
 		push_error(&t);
+	if (vcpu->pending.kind == EVENT_NONE)
+		debug_trap(&t);
 }

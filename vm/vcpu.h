@@ -57,6 +57,9 @@ static inline void vcpu_check_timers(struct vcpu *vcpu)
 		atomic_fetch_or(&vcpu->requests, REQUEST_RESCHED);
 }
 
+/* Load CR3 as MOV does, with what PAE paging holds in registers. False: not changed, #GP(0) is due. */
+bool __must_check vcpu_set_cr3(struct vcpu *vcpu, u64 value);
+
 /* The next entry delivers event. */
 void vcpu_owe(struct vcpu *vcpu, const struct vm_event *event);
 /* Queue an exception for the next entry. */

@@ -44,6 +44,7 @@ struct vcpu {
 	u64 dr[4]; /* [self] */
 	void *fpu; /* [const] XSAVE area */
 	struct fetch_memo memo; /* [self] */
+	u32 emulated; /* [self] how much, since the host last looked around */
 	u64 exits[EXIT_KINDS]; /* [self] */
 	struct list node; /* [run queue] */
 };

@@ -52,6 +52,7 @@ void vmx_clear_shadow(struct vcpu *vcpu __unused)
 
 	vmcs_write32(VMCS_GUEST_INTERRUPTIBILITY,
 		     blocked & ~(u32)(BLOCKED_BY_STI | BLOCKED_BY_MOV_SS));
+	vmcs_write_natural(VMCS_GUEST_PENDING_DEBUG, 0);
 }
 
 void vmx_decode_event(u32 info, enum vmcs_field error, struct vm_event *event)

@@ -79,24 +79,43 @@ static void decode_ept_violation(struct vm_exit *exit)
 			     (qual & QUAL_EPT_FETCH ? ACCESS_EXEC : 0);
 }
 
+/* INT1: the exit came before the instruction had ended, but its #DB is a trap. */
+static void skip_int1(struct vcpu *vcpu)
+{
+	u64 rip = vcpu->regs.rip + vmcs_read32(VMCS_EXIT_INSN_LENGTH);
+
+	vcpu->regs.rip = vmcs_read32(VMCS_GUEST_CS_RIGHTS) & RIGHTS_L ? rip : (u32)rip;
+	if (vcpu->in_shadow)
+		vmx_clear_shadow(vcpu);
+	vcpu->in_shadow = false;
+}
+
+/* What the delivery of #DB would have done: say what hit, and give the handler the registers. */
+static void decode_debug(struct vcpu *vcpu, u32 type)
+{
+	vmcs_write_natural(VMCS_GUEST_DR7, vmcs_read_natural(VMCS_GUEST_DR7) & ~(u64)DR7_GD);
+	if (type == EVENT_TYPE_INT1) {
+		skip_int1(vcpu);
+		return;
+	}
+	vmx_of(vcpu)->dr6 |= vmcs_read_natural(VMCS_EXIT_QUALIFICATION) & DR6_CONDITIONS;
+	/* An entry with TF set and in a shadow wants to be told that the step is still to come. */
+	if (vcpu->in_shadow && vcpu->regs.rflags & RFLAGS_TF)
+		vmcs_write_natural(VMCS_GUEST_PENDING_DEBUG, PENDING_SINGLE_STEP);
+}
+
 static void decode_exception(struct vcpu *vcpu, struct vm_exit *exit)
 {
-	struct vmx_vcpu *vmx = vmx_of(vcpu);
-	u32 info = vmcs_read32(VMCS_EXIT_EVENT);
+	u32 info = vmcs_read32(VMCS_EXIT_EVENT), type = info >> EVENT_TYPE_SHIFT & EVENT_TYPE_MASK;
 
-	if ((info >> EVENT_TYPE_SHIFT & EVENT_TYPE_MASK) == EVENT_TYPE_NMI) {
+	if (type == EVENT_TYPE_NMI) {
 		exit->kind = EXIT_HOST;
 		return;
 	}
 	exit->exception.vector = (u8)info;
 	exit->exception.error = info & EVENT_ERROR_VALID ? vmcs_read32(VMCS_EXIT_EVENT_ERROR) : 0;
-	if (exit->exception.vector != VECTOR_DB)
-		return;
-	/*
-	 * What delivery would have done: say in DR6 what hit, and give the handler the registers.
-	 */
-	vmx->dr6 |= vmcs_read_natural(VMCS_EXIT_QUALIFICATION) & DR6_CONDITIONS;
-	vmcs_write_natural(VMCS_GUEST_DR7, vmcs_read_natural(VMCS_GUEST_DR7) & ~(u64)DR7_GD);
+	if (exit->exception.vector == VECTOR_DB)
+		decode_debug(vcpu, type);
 }
 
 /* An event that led through a task gate is told as one that was interrupted. */
