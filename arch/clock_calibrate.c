@@ -12,6 +12,7 @@
 #define PM_TIMER_HZ 3579545ull
 #define PM_TIMER_MASK 0xffffffu /* 24 bits are always there */
 #define PIT_HZ 1193182ull
+#define PIT_MASK 0xffffu
 #define CALIBRATE_NS (10 * NS_PER_MS)
 #define SAMPLE_TRIES 5u
 /* At 10 GHz still ten times as long as it takes; and for a TSC that stands still. */
@@ -39,6 +40,16 @@ struct counter {
 	u64 mul, div;
 };
 
+/* What it has counted; always the same where there is none. */
+static u32 pit_read(void)
+{
+	u32 low;
+
+	outb(0x43, 0x80); /* hold the count of channel 2 */
+	low = inb(0x42);
+	return PIT_MASK - (low | (u32)inb(0x42) << 8);
+}
+
 static u32 counter_read(const struct counter *counter)
 {
 	switch (counter->source) {
@@ -46,6 +57,8 @@ static u32 counter_read(const struct counter *counter)
 		return inl(counter->hardware->pm_timer);
 	case CLOCK_HPET:
 		return counter->hardware->hpet[HPET_COUNTER];
+	case CLOCK_PIT:
+		return pit_read();
 	default:
 		return (u32)rdtsc();
 	}
@@ -126,30 +139,19 @@ static bool measure_cpuid(struct counter *counter, struct clock_ratio *ratio)
 	return counter->div && counter_measure(counter, ratio);
 }
 
-/* Channel 2 in one-shot mode: port 61h shows its output. */
-static bool measure_pit(struct clock_ratio *ratio)
+/*
+ * Channel 2, from its largest count down. Its count is read, rather than waiting for its output to
+ * rise, for who is held up then would take the delay for time of the PIT.
+ */
+static bool measure_pit(struct counter *counter, struct clock_ratio *ratio)
 {
-	u16 count = (u16)(PIT_HZ * CALIBRATE_NS / NS_PER_SEC);
-	u32 apic;
-	u64 tsc;
-
 	outb(0x61, (u8)((inb(0x61) & ~0x02u) | 0x01u));
 	outb(0x43, 0xb0);
-	outb(0x42, (u8)count);
-	outb(0x42, (u8)(count >> 8));
-	tsc = rdtsc();
-	apic = apic_timer_elapsed();
-	/* It is low until the count is over: where there is no PIT, it is high at once. */
-	if (inb(0x61) & 0x20)
-		return false;
-	for (u32 i = 0; !(inb(0x61) & 0x20); i++) {
-		if (expired(tsc, i))
-			return false;
-	}
-	ratio->ns = (u64)count * NS_PER_SEC / PIT_HZ;
-	ratio->tsc_ticks = rdtsc() - tsc;
-	ratio->apic_ticks = apic_timer_elapsed() - apic;
-	return true;
+	outb(0x42, 0);
+	outb(0x42, 0);
+	counter->mask = PIT_MASK;
+	counter->div = PIT_HZ;
+	return counter_measure(counter, ratio);
 }
 
 static bool measure(struct counter *counter, struct clock_ratio *ratio)
@@ -164,7 +166,7 @@ static bool measure(struct counter *counter, struct clock_ratio *ratio)
 	case CLOCK_CPUID:
 		return measure_cpuid(counter, ratio);
 	case CLOCK_PIT:
-		return measure_pit(ratio);
+		return measure_pit(counter, ratio);
 	default:
 		return false;
 	}

@@ -16,10 +16,16 @@
 #define WAIT_POLLS 1000000u
 
 static struct power_info power __ro_after_init;
+static void (*before_end)(void) __ro_after_init;
 
 void power_init(const struct power_info *info)
 {
 	power = *info;
+}
+
+void power_set_before_end(void (*fn)(void))
+{
+	before_end = fn;
 }
 
 static void settle(void)
@@ -49,6 +55,8 @@ void machine_reboot(void)
 	} __packed no_idt = { 0, 0 };
 
 	irq_disable();
+	if (before_end)
+		before_end();
 	if (power.reset_port) {
 		outb(power.reset_port, power.reset_value);
 		settle();

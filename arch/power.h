@@ -17,6 +17,9 @@ struct power_info {
 
 void power_init(const struct power_info *info);
 
+/* Called before a reset, on the CPU that asks for it: firmware may hang where virtualization is on. */
+void power_set_before_end(void (*fn)(void));
+
 /* S5. Halts when the firmware offers no way. */
 __noreturn void machine_poweroff(void);
 

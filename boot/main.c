@@ -237,6 +237,7 @@ __noreturn static void boot_late(void)
 	reason = chosen->cpu_enable();
 	if (reason)
 		refuse(reason);
+	power_set_before_end(chosen->cpu_disable);
 	machine_start_cpus(options.cpus);
 	mux_init(options.escape);
 	panic_set_describe_vcpu(describe_vcpu);

@@ -36,11 +36,16 @@ extern const u8 trampoline_start[], trampoline_end[], trampoline_far32[], trampo
 
 static struct percpu boot_cpu;
 
-/* What a starting CPU reports about itself in percpu.online. */
-enum { CPU_SILENT, CPU_UP, CPU_REFUSED, CPU_MEASURED /* its TSC, right now */ };
-static char refusal[200]; /* written by the one CPU that is starting; "": none */
+/* What a starting CPU reports about itself in percpu.online; the boot CPU says only CPU_LEFT_OUT. */
+enum { CPU_SILENT, CPU_UP, CPU_REFUSED, CPU_MEASURED /* its TSC, right now */, CPU_LEFT_OUT };
 
-static struct tsc_meeting meeting;
+/* Of a CPU and the boot CPU, while it starts. One that does not answer may still write to its own. */
+struct starting {
+	struct percpu *cpu;
+	struct tsc_meeting meeting;
+	char refusal[200]; /* valid in CPU_REFUSED */
+};
+
 static u64 largest_error; /* of the TSCs that were found in step */
 static bool skewed; /* some were not */
 
@@ -95,40 +100,48 @@ static void find_needed_features(void)
 	}
 }
 
-__noreturn static void ap_refuse(struct percpu *cpu)
+/* One that comes so late that it has been left out stops here. */
+static void ap_becomes(struct percpu *cpu, u32 from, u32 to)
 {
-	atomic_store(&cpu->online, (u32)CPU_REFUSED);
+	if (!atomic_cmpxchg(&cpu->online, &from, to))
+		cpu_stop();
+}
+
+__noreturn static void ap_refuse(struct percpu *cpu, u32 from)
+{
+	ap_becomes(cpu, from, CPU_REFUSED);
 	cpu_stop();
 }
 
 /* The first C code of every other CPU, on its own stack. */
-__noreturn static void ap_main(struct percpu *cpu)
+__noreturn static void ap_main(struct starting *own_start)
 {
+	struct percpu *cpu = own_start->cpu;
 	struct feature_set own;
-	char missing[sizeof(refusal) - 16];
+	char missing[sizeof(own_start->refusal) - 16];
 	const char *reason;
 
 	/* First: to turn on what this CPU lacks would be a fault, and there is no IDT yet. */
 	feature_set_read(&own);
 	if (feature_set_missing(&first_features, &own, needed_features, missing, sizeof(missing))) {
-		str_printf(refusal, sizeof(refusal), "it lacks %s", missing);
-		ap_refuse(cpu);
+		str_printf(own_start->refusal, sizeof(own_start->refusal), "it lacks %s", missing);
+		ap_refuse(cpu, CPU_SILENT);
 	}
 	features_enable();
 	host_tables_load();
 	percpu_load(cpu);
-	atomic_store(&cpu->online, (u32)CPU_MEASURED);
-	tsc_sync_answer(&meeting);
+	ap_becomes(cpu, CPU_SILENT, CPU_MEASURED);
+	tsc_sync_answer(&own_start->meeting);
 	mce_init();
 	apic_enable();
 	reason = backend->probe();
 	if (!reason)
 		reason = backend->cpu_enable();
 	if (reason) {
-		strlcpy(refusal, reason, sizeof(refusal));
-		ap_refuse(cpu);
+		strlcpy(own_start->refusal, reason, sizeof(own_start->refusal));
+		ap_refuse(cpu, CPU_MEASURED);
 	}
-	atomic_store(&cpu->online, (u32)CPU_UP);
+	ap_becomes(cpu, CPU_MEASURED, CPU_UP);
 	sched_run();
 }
 
@@ -190,13 +203,14 @@ static bool wake(struct percpu *cpu, hpa_t trampoline)
  * Compare its TSC with ours. A difference is taken out of Sill's own time; a guest's TSC is
  * that of its CPU, which it never leaves.
  */
-static bool measure_tsc(struct percpu *cpu)
+static bool measure_tsc(struct starting *start)
 {
+	struct percpu *cpu = start->cpu;
 	struct tsc_skew skew = { 0 };
 	bool behind;
 	u64 distance;
 
-	if (!tsc_sync_ask(&meeting, &skew))
+	if (!tsc_sync_ask(&start->meeting, &skew))
 		return false;
 	if (!tsc_skew_is_real(&skew)) {
 		largest_error = MAX(largest_error, skew.error);
@@ -214,25 +228,37 @@ static bool measure_tsc(struct percpu *cpu)
 }
 
 /* Wake it, and go with it through what it does until it is up or has refused. */
-static bool bring_up(struct percpu *cpu, hpa_t trampoline)
+static bool bring_up(struct starting *start, hpa_t trampoline)
 {
-	meeting = (struct tsc_meeting){ 0 };
+	struct percpu *cpu = start->cpu;
+
 	if (!wake(cpu, trampoline))
 		return false;
-	if (atomic_load(&cpu->online) == CPU_MEASURED && !measure_tsc(cpu))
+	if (atomic_load(&cpu->online) == CPU_MEASURED && !measure_tsc(start))
 		return false;
 	return answered(cpu, CPU_MEASURED, ANSWER_MS * 1000);
+}
+
+/* It may still wake up one day: its area and stack stay. INIT keeps it from that, mostly. */
+static void leave_out(struct percpu *cpu, const char *reason)
+{
+	atomic_xchg(&cpu->online, (u32)CPU_LEFT_OUT);
+	apic_send_init(cpu->apic_id);
+	log_warn("cpu: APIC id %u: %s: left out", cpu->apic_id, reason);
+	cpus[cpu->index] = NULL;
 }
 
 static int start_cpu(u32 id, hpa_t trampoline)
 {
 	struct percpu *cpu = kzalloc(sizeof(*cpu));
+	struct starting *start = kzalloc(sizeof(*start));
 	u32 index = cpu_count;
 	u8 *page = hpa_to_ptr(trampoline);
 	int err;
 
-	if (!cpu)
+	if (!cpu || !start)
 		return E_NOMEM;
+	start->cpu = cpu;
 	cpu->self = cpu;
 	cpu->index = index;
 	cpu->apic_id = id;
@@ -242,24 +268,17 @@ static int start_cpu(u32 id, hpa_t trampoline)
 		err = sched_init_cpu(index);
 	if (err)
 		return err;
-	refusal[0] = '\0';
 	put_field(page, trampoline_stack, cpu->stacks[STACK_MAIN].top, 8);
-	put_field(page, trampoline_argument, (u64)cpu, 8);
-	if (!bring_up(cpu, trampoline)) {
-		/*
-		 * It may still wake up one day: its area and stack stay. INIT keeps it from
-		 * that.
-		 */
-		apic_send_init(id);
-		log_warn("cpu: APIC id %u does not answer: left out", id);
-	} else if (atomic_load(&cpu->online) == CPU_REFUSED) {
-		apic_send_init(id);
-		log_warn("cpu: APIC id %u: %s: left out", id, refusal);
-	} else {
-		cpu_count++;
+	put_field(page, trampoline_argument, (u64)start, 8);
+	if (!bring_up(start, trampoline)) {
+		leave_out(cpu, "it does not answer");
 		return 0;
 	}
-	cpus[index] = NULL;
+	if (atomic_load(&cpu->online) == CPU_REFUSED)
+		leave_out(cpu, start->refusal);
+	else
+		cpu_count++;
+	kfree(start, sizeof(*start));
 	return 0;
 }
 

@@ -39,6 +39,8 @@ u64 svm_get_reg(const struct vcpu *vcpu, enum vreg reg)
 {
 	u64 value = *reg_slot(vmcb_of(vcpu), reg);
 
+	if (reg == VREG_CR4)
+		return svm_of(vcpu)->cr4;
 	/* SVME must be set for VMRUN; the guest has no SVM and does not see it. */
 	return reg == VREG_EFER ? value & ~EFER_SVME : value;
 }
@@ -66,7 +68,14 @@ void svm_set_reg(struct vcpu *vcpu, enum vreg reg, u64 value)
 {
 	if (reg == VREG_DR7)
 		arm(vcpu, value);
-	*reg_slot(vmcb_of(vcpu), reg) = reg == VREG_EFER ? value | EFER_SVME : value;
+	if (reg == VREG_EFER)
+		value |= EFER_SVME;
+	if (reg == VREG_CR4) {
+		svm_of(vcpu)->cr4 = value;
+		/* Machine checks are the machine's: with MCE off one would shut it down. */
+		value |= read_cr4() & CR4_MCE;
+	}
+	*reg_slot(vmcb_of(vcpu), reg) = value;
 }
 
 static struct vmcb_segment *seg_slot(struct vmcb *vmcb, enum insn_seg seg)
@@ -141,7 +150,7 @@ void svm_get_fetch_state(const struct vcpu *vcpu, struct fetch_state *out)
 
 	out->paging.cr0 = vmcb->cr0;
 	out->paging.cr3 = vmcb->cr3;
-	out->paging.cr4 = vmcb->cr4;
+	out->paging.cr4 = svm_of(vcpu)->cr4;
 	out->paging.efer = vmcb->efer;
 	out->paging.user = vmcb->cpl == 3;
 	out->linear_rip = vcpu->regs.rip;

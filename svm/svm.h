@@ -13,6 +13,7 @@ struct svm_vcpu {
 	struct vmcb *vmcb; /* [self] its own page */
 	hpa_t vmcb_hpa; /* [const] */
 	u64 asid_generation; /* [self] of the CPU it runs on; 0: needs a new ASID */
+	u64 cr4; /* [self] as the guest has it */
 	u64 armed; /* [self] DR7 while its breakpoints are on; 0: none are */
 	bool intr_window; /* [self] asked for by want_window */
 	bool nmi_blocked; /* [self] an NMI is being handled: until IRET */

@@ -11,7 +11,7 @@
 #include "svm/svm.h"
 
 /* Kernels write CR0 and CR4 at start-up; CR3 is the CPU's own business under nested paging. */
-#define CR_READ_INTERCEPTS BIT(8)
+#define CR_READ_INTERCEPTS (BIT(4) | BIT(8))
 #define CR_WRITE_INTERCEPTS (BIT(0) | BIT(4) | BIT(8))
 
 /* All but DR6, and DR5 too, which can be another name of DR7: see arm() in state.c. */
@@ -103,6 +103,7 @@ void svm_vcpu_reset(struct vcpu *vcpu)
 	vmcb->g_pat = PAT_RESET;
 	svm->intr_window = svm->nmi_blocked = false;
 	svm->armed = 0;
+	svm_set_reg(vcpu, VREG_CR4, 0);
 	svm_flush(vcpu);
 }
 

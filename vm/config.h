@@ -42,6 +42,8 @@ struct vm_config {
 	u32 cpus;
 	enum vm_paging paging;
 	const char *cmdline; /* the guest's own, verbatim: inside of the kernel module's */
+	/* Called when a VM of this configuration has ended, with its code; may be NULL. */
+	void (*ended)(const struct vm_config *config, u8 code);
 };
 
 struct vm_config_list {

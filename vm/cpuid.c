@@ -31,11 +31,15 @@
 #define LEAF7_EBX \
 	(B(0) | B(3) | B(5) | B(7) | B(8) | B(9) | B(18) | B(19) | B(20) | B(23) | B(24) | B(29))
 /* UMIP, RDPID */
-#define LEAF7_ECX (B(2) | B(22))
+#define LEAF7_ECX_RDPID B(22)
+#define LEAF7_ECX (B(2) | LEAF7_ECX_RDPID)
 /* LAHF, CR8 by LOCK, ABM, SSE4A, misaligned SSE, PREFETCH */
 #define EXT1_ECX (B(0) | B(4) | B(5) | B(6) | B(7) | B(8))
 /* SYSCALL NX MMXEXT 1G RDTSCP LM, and AMD's copies of leaf 1 */
-#define EXT1_EDX ((LEAF1_EDX & 0x0183f3ffu) | B(11) | B(20) | B(22) | B(24) | B(26) | B(27) | B(29))
+#define EXT1_EDX_RDTSCP B(27)
+#define EXT1_EDX                                                                     \
+	((LEAF1_EDX & 0x0183f3ffu) | B(11) | B(20) | B(22) | B(24) | B(26) | B(29) | \
+	 EXT1_EDX_RDTSCP)
 #define EXT7_EDX B(8) /* invariant TSC */
 /* XSAVEOPT and XGETBV(1); not the compacted forms, which would need their sizes and XSS. */
 #define XSAVE_FEATURES (B(0) | B(2))
@@ -155,6 +159,10 @@ void cpuid_table_init(struct cpuid_table *table)
 	table->basic[1].ecx |= (u32)LEAF1_ECX_HYPERVISOR;
 	if (table->extended[0].eax >= 0x80000008u)
 		table->extended[8].eax |= LINEAR_BITS << 8;
+	if (!cpu_features.rdtscp) { /* the CPU may have it, but not for guests */
+		table->extended[1].edx &= ~(u32)EXT1_EDX_RDTSCP;
+		table->basic[7].ecx &= ~(u32)LEAF7_ECX_RDPID;
+	}
 	xsave_leaf(table);
 	allowed_bits(table);
 }

@@ -279,6 +279,8 @@ bool vm_destroy(struct vm *vm)
 	guest_mem_destroy(&vm->mem);
 	frame_owner_unregister(&vm->owner);
 	log_info("vm %s: ended with code %u, all its memory is back", vm->name, vm->exit_code);
+	if (vm->config->ended)
+		vm->config->ended(vm->config, vm->exit_code);
 	kfree(vm, sizeof(*vm));
 	spin_lock(&vm_list_lock);
 	last = --vms == 0;

@@ -136,8 +136,11 @@ static int vmx_setup(void)
 	/* An unrestricted guest may have paging and protection off whatever the MSR says. */
 	if (!vmx_restricted())
 		vmx_cr0_fixed &= ~(u64)(CR0_PE | CR0_PG);
-	vmx_cr4_fixed = rdmsr(MSR_VMX_CR4_FIXED0);
+	/* Machine checks are the machine's: with MCE off one would shut it down. */
+	vmx_cr4_fixed = rdmsr(MSR_VMX_CR4_FIXED0) | (read_cr4() & CR4_MCE);
 	vmx_cr4_allowed = rdmsr(MSR_VMX_CR4_FIXED1);
+	/* Without the control the instruction is #UD in a guest. */
+	cpu_features.rdtscp &= !!(vmx_controls.words[WORD_PROC2] & PROC2_RDTSCP);
 	nmi_set_abort(vmx_entry_begin, vmx_entry_end, vmx_entry_abort);
 	log_info("vmx: EPT with A/D bits %s, 1 GiB pages %s, VPID %s, preemption timer %s",
 		 vmx_ept_caps & EPT_HAS_ACCESSED_DIRTY ? "yes" : "no",

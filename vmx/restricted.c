@@ -12,6 +12,9 @@
 
 /* The directory has 32-bit entries, for all privilege levels, of 4 MiB each. */
 #define CR4_NOT_FOR_IDENTITY (CR4_PAE | CR4_PCIDE | CR4_SMEP | CR4_SMAP)
+#define RIGHTS_TYPE_MASK 15u
+#define TYPE_TSS16_BUSY 3u
+#define TYPE_TSS64_BUSY 11u
 #define CR3_EXITING (u32)(PROC_CR3_LOAD_EXITING | PROC_CR3_STORE_EXITING)
 
 bool vmx_needs_identity_map(void)
@@ -33,6 +36,15 @@ static void use_identity(struct vmx_vcpu *vmx, bool use)
 	vmx->identity = use;
 }
 
+/* A CPU can be in long mode with a 16-bit TSS in TR; VMX enters it with a 64-bit one only. */
+static void widen_tss(void)
+{
+	u32 rights = vmcs_read32(VMCS_GUEST_TR_RIGHTS);
+
+	if ((rights & RIGHTS_TYPE_MASK) == TYPE_TSS16_BUSY)
+		vmcs_write32(VMCS_GUEST_TR_RIGHTS, rights | TYPE_TSS64_BUSY);
+}
+
 void vmx_update_paging(struct vmx_vcpu *vmx)
 {
 	u64 cr4 = vmcs_read_natural(VMCS_CR4_SHADOW), efer = vmx->efer;
@@ -45,6 +57,8 @@ void vmx_update_paging(struct vmx_vcpu *vmx)
 	}
 	vmcs_write_natural(VMCS_GUEST_CR4, cr4 | vmx_cr4_fixed);
 	vmcs_write64(VMCS_GUEST_EFER, efer);
+	if (efer & EFER_LMA)
+		widen_tss();
 	/* The entry control must say what LMA says. */
 	vmcs_write32(VMCS_ENTRY_CONTROLS, entry | (efer & EFER_LMA ? ENTRY_GUEST_64_BIT : 0));
 }

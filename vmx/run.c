@@ -24,14 +24,22 @@ static void invept(u64 type, u64 eptp)
 {
 	struct inv_descriptor desc = { .tag = eptp };
 
-	asm volatile("invept %0, %1" : : "m"(desc), "r"(type) : "memory", "cc");
+	bool failed;
+
+	asm volatile("invept %1, %2" : "=@ccbe"(failed) : "m"(desc), "r"(type) : "memory");
+	if (unlikely(failed))
+		panic("vmx: INVEPT refused");
 }
 
 static void invvpid_all(void)
 {
 	struct inv_descriptor desc = { 0 };
 
-	asm volatile("invvpid %0, %1" : : "m"(desc), "r"(INV_ALL) : "memory", "cc");
+	bool failed;
+
+	asm volatile("invvpid %1, %2" : "=@ccbe"(failed) : "m"(desc), "r"(INV_ALL) : "memory");
+	if (unlikely(failed))
+		panic("vmx: INVVPID refused");
 }
 
 static __noinline void flush(struct vmx_vcpu *vmx, struct vmx_cpu *cpu)
