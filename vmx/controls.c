@@ -6,7 +6,10 @@
 
 #include "lib/printf.h"
 
-/* ON and OFF are needed so; AT_TIMES starts off, but must be there to be turned on. */
+/*
+ * ON and OFF are needed so; AT_TIMES starts off, but must be there to be turned on, and not be on
+ * always.
+ */
 enum need { ON, OFF, IF_THERE, AT_TIMES };
 
 static const struct {
@@ -20,10 +23,82 @@ static const struct {
 #undef CONTROL
 };
 
+static const char *const word_names[WORD_COUNT] = {
+	[WORD_PIN] = "PIN",   [WORD_PROC] = "PROC",   [WORD_PROC2] = "PROC2",
+	[WORD_EXIT] = "EXIT", [WORD_ENTRY] = "ENTRY",
+};
+
+/*
+ * The manual's default1 class: reserved bits that had to be on in the first CPUs, and do what those
+ * did. Any other that must be on does something that this file does not know of.
+ */
+static const u32 default1[WORD_COUNT] = {
+	[WORD_PIN] = 0x16,        [WORD_PROC] = 0x0401e172,  [WORD_PROC2] = 0,
+	[WORD_EXIT] = 0x00036dff, [WORD_ENTRY] = 0x000011ff,
+};
+
+/* What is said of controls that do not fit, separated by commas. */
+struct list {
+	char *text;
+	size_t size, used;
+};
+
+static void add(struct list *list, const char *name, const char *more)
+{
+	if (list->used < list->size)
+		list->used += (size_t)str_printf(list->text + list->used, list->size - list->used,
+						 "%s%s%s", list->used ? ", " : "", name, more);
+}
+
+static u32 known_bits(u32 word)
+{
+	u32 known = 0;
+
+	for (u32 i = 0; i < ARRAY_SIZE(controls); i++)
+		known |= controls[i].word == word ? controls[i].bit : 0;
+	return known;
+}
+
+static void refuse_unknown(const struct vmx_capabilities *can, struct list *list)
+{
+	char name[40];
+
+	for (u32 word = 0; word < WORD_COUNT; word++) {
+		u32 may = (u32)(can->words[word] >> 32), must = (u32)can->words[word];
+		u32 bad = must & ~known_bits(word) & ~(default1[word] & may);
+
+		str_printf(name, sizeof(name), "%s bits %x", word_names[word], bad);
+		if (bad)
+			add(list, name, " off");
+	}
+}
+
+/* Does a control, as this CPU has it, not do for need? */
+static bool is_missing(enum need need, bool can_be_on, bool must_be_on)
+{
+	/* Bits that must be on and may not are what a broken virtual machine's firmware says. */
+	if (must_be_on && !can_be_on)
+		return true;
+	if (must_be_on && (need == OFF || need == AT_TIMES))
+		return true;
+	return !can_be_on && (need == ON || need == AT_TIMES);
+}
+
+/* Controls that VM entry takes only beside others. */
+static void choose_dependent(const struct vmx_capabilities *can, struct vmx_controls *out,
+			     struct list *list)
+{
+	if (out->words[WORD_PIN] & PIN_PREEMPTION_TIMER)
+		return;
+	if (can->words[WORD_EXIT] & EXIT_SAVE_TIMER)
+		add(list, "EXIT.SAVE_TIMER", " off");
+	out->words[WORD_EXIT] &= ~(u32)EXIT_SAVE_TIMER;
+}
+
 bool vmx_controls_choose(const struct vmx_capabilities *can, struct vmx_controls *out, char *text,
 			 size_t size)
 {
-	size_t used = 0;
+	struct list list = { .text = text, .size = size };
 
 	text[0] = '\0';
 	for (u32 word = 0; word < WORD_COUNT; word++)
@@ -32,19 +107,14 @@ bool vmx_controls_choose(const struct vmx_capabilities *can, struct vmx_controls
 		u32 word = controls[i].word, bit = controls[i].bit;
 		bool can_be_on = can->words[word] >> 32 & bit, must_be_on = can->words[word] & bit;
 		enum need need = controls[i].need;
-		bool missing = need == OFF ? must_be_on : !can_be_on && need != IF_THERE;
 
-		/*
-		 * Bits that must be on and may not are what a broken virtual machine's firmware
-		 * says.
-		 */
-		missing |= must_be_on && !can_be_on;
-		if (missing && used < size)
-			used += (size_t)str_printf(text + used, size - used, "%s%s%s",
-						   used ? ", " : "", controls[i].name,
-						   need == OFF ? " off" : "");
+		if (is_missing(need, can_be_on, must_be_on))
+			add(&list, controls[i].name,
+			    need == OFF || (must_be_on && need == AT_TIMES) ? " off" : "");
 		if (can_be_on && (need == ON || need == IF_THERE))
 			out->words[word] |= bit;
 	}
-	return !used;
+	choose_dependent(can, out, &list);
+	refuse_unknown(can, &list);
+	return !list.used;
 }

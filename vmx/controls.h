@@ -67,8 +67,8 @@ struct vmx_capabilities {
 };
 
 /*
- * Choose the control words. False: what is needed cannot be had, or a capability contradicts
- * itself, and text (size bytes) names the controls.
+ * Choose the control words. False: what is needed cannot be had, a capability contradicts itself,
+ * or wants a control on that nobody here knows; text (size bytes) names the controls.
  */
 bool vmx_controls_choose(const struct vmx_capabilities *can, struct vmx_controls *out, char *text,
 			 size_t size);

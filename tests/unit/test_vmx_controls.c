@@ -56,6 +56,7 @@ static void test_optional_ones_may_be_missing(void **state)
 	can.words[WORD_PROC2] &= ~((u64)(PROC2_UNRESTRICTED_GUEST | PROC2_VPID) << 32);
 	choose(&can, &c, "");
 	assert_false(c.words[WORD_PIN] & PIN_PREEMPTION_TIMER);
+	assert_false(c.words[WORD_EXIT] & EXIT_SAVE_TIMER); /* would fail every entry */
 	assert_int_equal(c.words[WORD_PROC2] & (PROC2_UNRESTRICTED_GUEST | PROC2_VPID), 0);
 }
 
@@ -94,6 +95,48 @@ static void test_contradictions_are_refused(void **state)
 	choose(&can, &c, "PIN.PREEMPTION_TIMER");
 }
 
+/* Saving the timer goes only with the timer. */
+static void test_saving_needs_the_timer(void **state)
+{
+	struct vmx_capabilities can = skylake;
+	struct vmx_controls c;
+
+	(void)state;
+	choose(&can, &c, "");
+	assert_true(c.words[WORD_EXIT] & EXIT_SAVE_TIMER);
+	can.words[WORD_EXIT] |= EXIT_SAVE_TIMER; /* cannot be off */
+	choose(&can, &c, "");
+	can.words[WORD_PIN] &= ~((u64)PIN_PREEMPTION_TIMER << 32);
+	choose(&can, &c, "EXIT.SAVE_TIMER off");
+}
+
+static void test_what_is_wanted_at_times_must_go_off(void **state)
+{
+	struct vmx_capabilities can = skylake;
+	struct vmx_controls c;
+
+	(void)state;
+	can.words[WORD_PROC] |= PROC_INTR_WINDOW;
+	choose(&can, &c, "PROC.INTR_WINDOW off");
+}
+
+/* Unknown ones that must be on: only those of the first CPUs are taken as they are. */
+static void test_unknown_ones_that_must_be_on(void **state)
+{
+	struct vmx_capabilities can = skylake;
+	struct vmx_controls c;
+
+	(void)state;
+	choose(&can, &c, "");
+	can.words[WORD_PIN] |= BIT(7);
+	choose(&can, &c, "PIN bits 80 off");
+	can.words[WORD_PROC2] |= BIT(2) | BIT(20);
+	choose(&can, &c, "PIN bits 80 off, PROC2 bits 100004 off");
+	can = skylake;
+	can.words[WORD_ENTRY] &= ~BIT(32 + 12); /* a contradiction */
+	choose(&can, &c, "ENTRY bits 1000 off");
+}
+
 static void test_dead_msrs(void **state)
 {
 	struct vmx_capabilities zero = { { 0 } }, ones;
@@ -108,8 +151,12 @@ static void test_dead_msrs(void **state)
 	assert_non_null(strstr(whole, "ENTRY.LOAD_EFER"));
 	memset(&ones, 0xff, sizeof(ones));
 	assert_false(vmx_controls_choose(&ones, &c, whole, sizeof(whole)));
-	assert_string_equal(whole, "PROC.INVLPG_EXITING off, PROC.RDTSC_EXITING off, "
-				   "PROC.CR3_LOAD_EXITING off, PROC.CR3_STORE_EXITING off");
+	assert_string_equal(whole, "PROC.INTR_WINDOW off, PROC.INVLPG_EXITING off, "
+				   "PROC.RDTSC_EXITING off, PROC.CR3_LOAD_EXITING off, "
+				   "PROC.CR3_STORE_EXITING off, ENTRY.GUEST_64_BIT off, "
+				   "PIN bits ffffff80 off, PROC bits 4a660001 off, "
+				   "PROC2 bits ffffff15 off, EXIT bits ff809000 off, "
+				   "ENTRY bits ffff2c00 off");
 }
 
 int main(void)
@@ -120,6 +167,9 @@ int main(void)
 		cmocka_unit_test(test_missing_ones_are_named),
 		cmocka_unit_test(test_window_is_needed),
 		cmocka_unit_test(test_contradictions_are_refused),
+		cmocka_unit_test(test_saving_needs_the_timer),
+		cmocka_unit_test(test_what_is_wanted_at_times_must_go_off),
+		cmocka_unit_test(test_unknown_ones_that_must_be_on),
 		cmocka_unit_test(test_dead_msrs),
 	};
 
