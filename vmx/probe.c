@@ -10,6 +10,7 @@
 #include "vmx/msrs.h"
 
 #define EPT_NEEDED (EPT_HAS_4_LEVELS | EPT_HAS_WRITE_BACK | EPT_HAS_2M | EPT_HAS_INVEPT)
+#define VPID_NEEDED (VPID_HAS_INVVPID | VPID_HAS_INVVPID_ALL)
 
 static const char *judge_firmware(const struct vmx_offer *offer)
 {
@@ -38,6 +39,17 @@ static const char *judge_values(const struct vmx_offer *offer)
 	return NULL;
 }
 
+/* Linear translations can only be tagged if they can also be forgotten. */
+static const char *judge_vpid(const struct vmx_offer *offer, struct vmx_controls *controls)
+{
+	if ((offer->ept & VPID_NEEDED) == VPID_NEEDED)
+		return NULL;
+	if (offer->can.words[WORD_PROC2] & PROC2_VPID)
+		return "VMX with VPIDs that cannot be off, and no INVVPID of all contexts";
+	controls->words[WORD_PROC2] &= ~(u32)PROC2_VPID;
+	return NULL;
+}
+
 const char *vmx_offer_judge(const struct vmx_offer *offer, struct vmx_controls *controls, char *buf,
 			    size_t size)
 {
@@ -55,5 +67,5 @@ const char *vmx_offer_judge(const struct vmx_offer *offer, struct vmx_controls *
 	if ((offer->ept & EPT_NEEDED) != EPT_NEEDED ||
 	    !(offer->ept & (EPT_HAS_INVEPT_SINGLE | EPT_HAS_INVEPT_ALL)))
 		return "VMX with an EPT that lacks 4 levels, write-back, 2 MiB pages or INVEPT";
-	return NULL;
+	return judge_vpid(offer, controls);
 }

@@ -107,12 +107,33 @@ static void test_missing(void **state)
 	judge(&offer, "needs: PROC.SECONDARY_CONTROLS, PROC2.EPT");
 }
 
+/* Without INVVPID of all contexts there is no VPID. */
+static void test_vpid(void **state)
+{
+	static const u64 needed[] = { VPID_HAS_INVVPID, VPID_HAS_INVVPID_ALL };
+	struct vmx_offer offer = good();
+	struct vmx_controls controls;
+
+	(void)state;
+	assert_null(vmx_offer_judge(&offer, &controls, NULL, 0));
+	assert_true(controls.words[WORD_PROC2] & PROC2_VPID);
+	for (u32 i = 0; i < ARRAY_SIZE(needed); i++) {
+		offer.ept = EPT_CAPS & ~needed[i];
+		assert_null(vmx_offer_judge(&offer, &controls, NULL, 0));
+		assert_false(controls.words[WORD_PROC2] & PROC2_VPID);
+		assert_true(controls.words[WORD_PROC2] & PROC2_EPT);
+	}
+	offer.can.words[WORD_PROC2] |= PROC2_VPID;
+	judge(&offer, "VPIDs that cannot be off");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_firmware),
 		cmocka_unit_test(test_values_that_no_cpu_has),
 		cmocka_unit_test(test_missing),
+		cmocka_unit_test(test_vpid),
 	};
 
 	return cmocka_run_group_tests_name("vmx_probe", tests, NULL, NULL);
