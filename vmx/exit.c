@@ -204,16 +204,79 @@ static const char *exit_name(u32 reason)
 	}
 }
 
-void vmx_describe_exit(const struct vcpu *vcpu __unused, char *buf, size_t size)
+/* The errors that VMLAUNCH and VMRESUME can give. */
+static const char *entry_error_name(u32 error)
 {
-	u32 reason = vmcs_read32(VMCS_EXIT_REASON), error = vmcs_read32(VMCS_INSTRUCTION_ERROR);
+	switch (error) {
+	case 4:
+		return "VMLAUNCH of a VMCS that is not clear";
+	case 5:
+		return "VMRESUME of a VMCS that is not launched";
+	case 6:
+		return "VMRESUME after VMXOFF and VMXON";
+	case 7:
+		return "invalid control field";
+	case 8:
+		return "invalid host state";
+	case 26:
+		return "events blocked by MOV SS";
+	default:
+		return "not one of an entry";
+	}
+}
+
+/* What the qualification adds to BAD_STATE. */
+static const char *bad_state_name(u64 qualification)
+{
+	switch (qualification) {
+	case 2:
+		return " (PDPTEs)";
+	case 3:
+		return " (NMI while blocked by STI)";
+	case 4:
+		return " (link pointer)";
+	default:
+		return "";
+	}
+}
+
+/* VMfail: no exit, and, if no VMCS is current, not even an error. */
+static void describe_refusal(const struct vmx_vcpu *vmx, char *buf, size_t size)
+{
+	u64 current;
+	u32 error;
 	char rule[120];
 
+	asm volatile("vmptrst %0" : "=m"(current) : : "cc");
+	if (current != vmx->vmcs_hpa.raw) {
+		str_printf(buf, size, "VMLAUNCH/VMRESUME refused: its VMCS is not current");
+		return;
+	}
+	error = vmcs_read32(VMCS_INSTRUCTION_ERROR);
+	str_printf(buf, size, "VMLAUNCH/VMRESUME refused: error %u (%s)  %s", error,
+		   entry_error_name(error),
+		   vmx_check_guest(rule, sizeof(rule)) ?: "no rule found broken");
+}
+
+void vmx_describe_exit(const struct vcpu *vcpu, char *buf, size_t size)
+{
+	u64 qualification;
+	u32 reason;
+	char rule[120];
+
+	if (vmx_of(vcpu)->refused) {
+		describe_refusal(vmx_of(vcpu), buf, size);
+		return;
+	}
+	reason = vmcs_read32(VMCS_EXIT_REASON);
+	qualification = vmcs_read_natural(VMCS_EXIT_QUALIFICATION);
 	if (reason & VMX_EXIT_ENTRY_FAILED) {
-		str_printf(buf, size, "%s at entry (%x)  %s", exit_name((u16)reason), reason,
+		str_printf(buf, size, "%s at entry (%x)  qualification %llx%s  %s",
+			   exit_name((u16)reason), reason, (unsigned long long)qualification,
+			   (u16)reason == VMX_EXIT_BAD_STATE ? bad_state_name(qualification) : "",
 			   vmx_check_guest(rule, sizeof(rule)) ?: "no rule found broken");
 		return;
 	}
 	str_printf(buf, size, "%s (%x)  qualification %llx  last error %u", exit_name(reason),
-		   reason, (unsigned long long)vmcs_read_natural(VMCS_EXIT_QUALIFICATION), error);
+		   reason, (unsigned long long)qualification, vmcs_read32(VMCS_INSTRUCTION_ERROR));
 }

@@ -103,6 +103,7 @@ void vmx_run(struct vcpu *vcpu, struct vm_exit *exit)
 	struct percpu *cpu = this_cpu();
 	enum vmx_entry entry;
 
+	vmx->refused = false;
 	if (unlikely(vmx->changed) && !vmx_fits(vcpu)) {
 		vmx_not_entered(vcpu, exit);
 		return;
@@ -123,14 +124,15 @@ void vmx_run(struct vcpu *vcpu, struct vm_exit *exit)
 
 	atomic_store(&cpu->mode, (u32)CPU_HOST);
 	if (unlikely(entry != ENTRY_EXITED)) {
+		vmx->refused = entry == ENTRY_FAILED;
 		not_entered(exit, entry == ENTRY_KICKED ? EXIT_HOST : EXIT_ENTRY_FAILED);
 		return;
 	}
 	take_nmi();
-	vmx->launched = true;
 	vmx->injected = false;
 	vcpu->regs.gpr[GPR_RSP] = vmcs_read_natural(VMCS_GUEST_RSP);
 	vcpu->regs.rip = vmcs_read_natural(VMCS_GUEST_RIP);
 	vcpu->regs.rflags = vmcs_read_natural(VMCS_GUEST_RFLAGS);
 	vmx_decode_exit(vcpu, exit);
+	vmx->launched |= exit->kind != EXIT_ENTRY_FAILED;
 }

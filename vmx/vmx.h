@@ -26,6 +26,7 @@ struct vmx_vcpu {
 	u64 vpid_generation; /* [self] of the CPU it runs on; 0: needs a new VPID */
 	bool flush; /* [self] INVEPT before the next entry */
 	bool launched; /* [self] since it was loaded: VMRESUME, not VMLAUNCH */
+	bool refused; /* [self] the last entry ended in VMfail: there was no exit */
 	bool intr_window; /* [self] asked for by want_window */
 	bool injected; /* [self] the next entry delivers an event */
 	bool changed; /* [self] restricted: see whether VMX can enter it */
