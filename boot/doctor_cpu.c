@@ -124,9 +124,6 @@ static void vmx(void)
 			   "VMX: turned off and locked by firmware: turn on \"Intel "
 			   "Virtualization Technology\" in its setup, then switch off and "
 			   "on");
-	if (read_cr4() & CR4_VMXE)
-		doctor_say(DOCTOR_LACKS,
-			   "VMX: on already: something that was started before uses it");
 	vmx_paging();
 }
 

@@ -62,6 +62,8 @@ void vmx_offer_read(struct vmx_offer *out)
 	out->basic = rdmsr(MSR_VMX_BASIC);
 	out->cr0_fixed = rdmsr(MSR_VMX_CR0_FIXED0);
 	out->cr4_fixed = rdmsr(MSR_VMX_CR4_FIXED0);
+	out->cr0_allowed = rdmsr(MSR_VMX_CR0_FIXED1);
+	out->cr4_allowed = rdmsr(MSR_VMX_CR4_FIXED1);
 	out->cr0 = read_cr0();
 	out->cr4 = read_cr4();
 	out->ept = 0;
@@ -69,9 +71,10 @@ void vmx_offer_read(struct vmx_offer *out)
 		out->ept = rdmsr(MSR_VMX_EPT_VPID);
 }
 
-/* The first CPU decides what is used, the others must offer the same. */
+/* The first CPU decides what is used, the others must offer that too. */
 static const char *vmx_probe(void)
 {
+	static struct vmx_offer first __ro_after_init;
 	struct vmx_offer offer;
 	struct vmx_controls controls;
 	const char *reason;
@@ -82,13 +85,11 @@ static const char *vmx_probe(void)
 	reason = vmx_offer_judge(&offer, &controls, refusal, sizeof(refusal));
 	if (reason)
 		return reason;
-	if (this_cpu()->index == 0) {
-		vmx_controls = controls;
-		vmx_ept_caps = offer.ept;
-	} else if (memcmp(&controls, &vmx_controls, sizeof(controls)) ||
-		   offer.ept != vmx_ept_caps) {
-		return "VMX with other abilities than the first CPU's";
-	}
+	if (this_cpu()->index)
+		return vmx_offer_compare(&offer, &first, &vmx_controls, refusal, sizeof(refusal));
+	first = offer;
+	vmx_controls = controls;
+	vmx_ept_caps = offer.ept;
 	return NULL;
 }
 

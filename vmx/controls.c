@@ -118,3 +118,38 @@ bool vmx_controls_choose(const struct vmx_capabilities *can, struct vmx_controls
 	refuse_unknown(can, &list);
 	return !list.used;
 }
+
+/* The name of one bit of a word, or the word and the bit. */
+static void add_bit(struct list *list, u32 word, u32 bit, const char *more)
+{
+	char name[40];
+
+	for (u32 i = 0; i < ARRAY_SIZE(controls); i++) {
+		if (controls[i].word == word && controls[i].bit == bit) {
+			add(list, controls[i].name, more);
+			return;
+		}
+	}
+	str_printf(name, sizeof(name), "%s bits %x", word_names[word], bit);
+	add(list, name, more);
+}
+
+bool vmx_controls_fit(const struct vmx_capabilities *can, const struct vmx_controls *chosen,
+		      char *text, size_t size)
+{
+	struct list list = { .text = text, .size = size };
+
+	text[0] = '\0';
+	for (u32 word = 0; word < WORD_COUNT; word++) {
+		u32 may = (u32)(can->words[word] >> 32), must = (u32)can->words[word];
+		u32 on = chosen->words[word];
+
+		for (u32 bit = 1; bit; bit <<= 1) {
+			if (on & bit & ~may)
+				add_bit(&list, word, bit, "");
+			else if (must & bit & ~on)
+				add_bit(&list, word, bit, " off");
+		}
+	}
+	return !list.used;
+}

@@ -72,3 +72,10 @@ struct vmx_capabilities {
  */
 bool vmx_controls_choose(const struct vmx_capabilities *can, struct vmx_controls *out, char *text,
 			 size_t size);
+
+/*
+ * May another CPU use the control words that were chosen? False: text names those that it cannot
+ * have on, and, with "off", those that it cannot have off.
+ */
+bool vmx_controls_fit(const struct vmx_capabilities *can, const struct vmx_controls *chosen,
+		      char *text, size_t size);

@@ -18,8 +18,6 @@ static const char *judge_firmware(const struct vmx_offer *offer)
 
 	if (feature & FEATURE_CONTROL_LOCKED && !(feature & FEATURE_CONTROL_VMXON))
 		return "VMX is disabled by firmware: turn on Virtualization Technology in its setup";
-	if (offer->cr4 & CR4_VMXE)
-		return "VMX is on already: something else, started before, uses it";
 	return NULL;
 }
 
@@ -36,6 +34,10 @@ static const char *judge_values(const struct vmx_offer *offer)
 		return "VMX that wants unknown bits of CR0 on (a bad capability MSR)";
 	if (offer->cr4_fixed & ~(offer->cr4 | CR4_VMXE))
 		return "VMX that wants unknown bits of CR4 on (a bad capability MSR)";
+	if ((offer->cr0 | offer->cr0_fixed) & ~offer->cr0_allowed)
+		return "VMX that does not allow bits of CR0 that are on (a bad capability MSR)";
+	if ((offer->cr4 | offer->cr4_fixed | CR4_VMXE) & ~offer->cr4_allowed)
+		return "VMX that does not allow bits of CR4 that are on (a bad capability MSR)";
 	return NULL;
 }
 
@@ -68,4 +70,51 @@ const char *vmx_offer_judge(const struct vmx_offer *offer, struct vmx_controls *
 	    !(offer->ept & (EPT_HAS_INVEPT_SINGLE | EPT_HAS_INVEPT_ALL)))
 		return "VMX with an EPT that lacks 4 levels, write-back, 2 MiB pages or INVEPT";
 	return judge_vpid(offer, controls);
+}
+
+/* What run.c, vcpu.c and tables with large leaves use, once the first CPU has it. */
+static const struct {
+	u64 bit;
+	const char *name;
+} ept_uses[] = {
+	{ EPT_HAS_1G, "1 GiB pages" },
+	{ EPT_HAS_ACCESSED_DIRTY, "A/D bits" },
+	{ EPT_HAS_INVEPT_SINGLE, "INVEPT of one context" },
+	{ EPT_HAS_INVEPT_ALL, "INVEPT of all contexts" },
+};
+
+/* Of the two types of INVEPT the second is used only without the first. */
+static const char *compare_ept(u64 ept, u64 first, bool vpid)
+{
+	if (first & EPT_HAS_INVEPT_SINGLE)
+		first &= ~EPT_HAS_INVEPT_ALL;
+	for (u32 i = 0; i < ARRAY_SIZE(ept_uses); i++) {
+		if (first & ~ept & ept_uses[i].bit)
+			return ept_uses[i].name;
+	}
+	return vpid && (ept & VPID_NEEDED) != VPID_NEEDED ? "INVVPID of all contexts" : NULL;
+}
+
+const char *vmx_offer_compare(const struct vmx_offer *offer, const struct vmx_offer *first,
+			      const struct vmx_controls *chosen, char *buf, size_t size)
+{
+	const char *lacks = compare_ept(offer->ept, first->ept,
+					chosen->words[WORD_PROC2] & PROC2_VPID);
+	char controls[160];
+
+	if (VMX_BASIC_REVISION(offer->basic) != VMX_BASIC_REVISION(first->basic)) {
+		str_printf(buf, size,
+			   "VMX with control structures of revision %x; the first CPU's "
+			   "are of %x",
+			   VMX_BASIC_REVISION(offer->basic), VMX_BASIC_REVISION(first->basic));
+		return buf;
+	}
+	if (offer->cr0_fixed & ~first->cr0_fixed || offer->cr4_fixed & ~first->cr4_fixed)
+		return "VMX that wants more bits of CR0 or CR4 on than the first CPU's";
+	if (!vmx_controls_fit(&offer->can, chosen, controls, sizeof(controls)))
+		lacks = controls;
+	if (!lacks)
+		return NULL;
+	str_printf(buf, size, "VMX without what the first CPU's has: %s", lacks);
+	return buf;
 }

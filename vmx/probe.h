@@ -10,6 +10,7 @@
 struct vmx_offer {
 	u64 feature_control, basic;
 	u64 cr0_fixed, cr4_fixed; /* bits that must be on in VMX operation */
+	u64 cr0_allowed, cr4_allowed; /* those that may be */
 	u64 cr0, cr4; /* as they are before */
 	u64 ept; /* MSR_VMX_EPT_VPID; 0 without EPT and VPID */
 	struct vmx_capabilities can;
@@ -24,3 +25,10 @@ void vmx_offer_read(struct vmx_offer *out);
  */
 const char *vmx_offer_judge(const struct vmx_offer *offer, struct vmx_controls *controls, char *buf,
 			    size_t size);
+
+/*
+ * Another CPU, by itself good enough, beside the first, whose choice all use: NULL when it offers
+ * that too, and maybe more. Otherwise why not, as above.
+ */
+const char *vmx_offer_compare(const struct vmx_offer *offer, const struct vmx_offer *first,
+			      const struct vmx_controls *chosen, char *buf, size_t size);
