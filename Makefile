@@ -134,6 +134,9 @@ $(UNIT)/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(if $(V),,@)$(CC) $(HOST_CFLAGS) -MMD -MP -c -o $@ $<
 
+# The MMU under the oracle: simulated CPUs, each access interleaved.
+include tests/unit/oracle/oracle.mk
+
 # ---- test guests: the fragment says how they are built -------------------------------------
 
 .PHONY: guests

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Small programs for the windows that are known to be dangerous, each to be run with every
+ * schedule of a few preemptions: see directed.h.
+ */
+#include "directed.h"
+
+#include "mm/tdp.h"
+
+/* Neighbours in one table; another table; nothing near. All in single pages. */
+#define A 0ull
+#define B 1ull
+#define C 512ull
+#define FAR (GIB(2) / PAGE_SIZE + 512)
+
+/* A CPU enters while a round goes on: one of the two must see the other. */
+static void entry_and_round(struct program *program)
+{
+	program_begin(program, "entry and round", 1, 1);
+	program_prelude(program, 0, op_access(A));
+	program_prelude(program, 0, op_access(B));
+	program_prelude(program, 0, op_range(OP_LEAVE, 0, 0));
+	program_add(program, 0, op_access(A));
+	program_add(program, 0, op_access(B));
+	program_add(program, 1, op_range(OP_ZAP, A, A + 1));
+}
+
+/* The CPU is in the guest all the time, and has all cached. */
+static void guest_and_zap(struct program *program)
+{
+	program_begin(program, "guest and zap", 1, 1);
+	program_prelude(program, 0, op_access(A));
+	program_prelude(program, 0, op_access(B));
+	program_add(program, 0, op_access(A));
+	program_add(program, 0, op_access(A));
+	program_add(program, 1, op_range(OP_ZAP, A, A + 1));
+}
+
+/* The caches lead into a table that is removed. */
+static void guest_and_table(struct program *program)
+{
+	program_begin(program, "guest and table", 1, 1);
+	program_prelude(program, 0, op_access(A));
+	program_add(program, 0, op_access(B));
+	program_add(program, 0, op_access(A));
+	program_add(program, 1, op_range(OP_ZAP, A, C));
+}
+
+/* Two CPUs install the same tables. */
+static void fault_and_fault(struct program *program)
+{
+	program_begin(program, "fault and fault", 2, 0);
+	program_add(program, 0, op_access(A));
+	program_add(program, 1, op_access(A));
+}
+
+/* A fault adds to tables while they, and what is above them, leave the tree. */
+static void fault_and_zap(struct program *program)
+{
+	program_begin(program, "fault and zap", 1, 1);
+	program_prelude(program, 0, op_access(A));
+	program_add(program, 0, op_access(B));
+	program_add(program, 0, op_access(C));
+	program_add(program, 1, op_range(OP_ZAP, A, A + 1));
+}
+
+static void fault_and_zap_all(struct program *program)
+{
+	program_begin(program, "fault and zap of all", 1, 1);
+	program_prelude(program, 0, op_access(A));
+	program_add(program, 0, op_access(C));
+	program_add(program, 1, op_range(OP_ZAP, 0, BIT(36)));
+}
+
+/* A walker of the hypervisor's is inside a table that is removed. */
+static void walk_and_zap(struct program *program)
+{
+	program_begin(program, "walk and zap", 0, 2);
+	program_prelude(program, 0, op_range(OP_FAULT, A, A + 1));
+	program_add(program, 0, op_range(OP_WALK, A, A + 1));
+	program_add(program, 0, op_range(OP_WALK, A, A + 1));
+	program_add(program, 1, op_range(OP_ZAP, A, C));
+	program_add(program, 1, op_range(OP_FAULT, FAR, FAR + 1));
+}
+
+static void zap_and_zap(struct program *program)
+{
+	program_begin(program, "zap and zap", 1, 1);
+	program_prelude(program, 0, op_access(A));
+	program_prelude(program, 0, op_access(C));
+	program_add(program, 0, op_range(OP_ZAP, A, A + 1));
+	program_add(program, 0, op_access(C));
+	program_add(program, 1, op_range(OP_ZAP, A, C + 1));
+}
+
+/* Two CPUs, both in the guest, each begin a round at once. */
+static void round_and_round(struct program *program)
+{
+	program_begin(program, "round and round", 2, 0);
+	program_prelude(program, 0, op_access(A));
+	program_prelude(program, 1, op_access(C));
+	program_add(program, 0, op_range(OP_ROUND, 0, 0));
+	program_add(program, 0, op_access(C));
+	program_add(program, 1, op_range(OP_ZAP, C, C + 1));
+}
+
+/* What is mapped next is another frame: the old one must be gone from all CPUs. */
+static void guest_and_move(struct program *program)
+{
+	program_begin(program, "guest and move", 2, 1);
+	program_prelude(program, 0, op_access(A));
+	program_prelude(program, 1, op_access(A));
+	program_add(program, 0, op_access(A));
+	program_add(program, 1, op_access(A));
+	program_add(program, 2, op_range(OP_MOVE, 0, 512));
+}
+
+/* One leaf for a gigabyte, of which one page is removed. */
+static void huge_and_zap(struct program *program)
+{
+	const u64 giga = GIB(1) / PAGE_SIZE;
+
+	program_begin(program, "huge leaf and zap", 1, 1);
+	program->world.max_leaf = LEVEL_1G;
+	program_prelude(program, 0, op_access(giga));
+	program_add(program, 0, op_access(giga + 700));
+	program_add(program, 0, op_access(giga + 701));
+	program_add(program, 1, op_range(OP_ZAP, giga + 700, giga + 701));
+}
+
+const struct directed directed_programs[] = {
+	{ "entry and round", entry_and_round, 3 }, { "guest and zap", guest_and_zap, 3 },
+	{ "guest and table", guest_and_table, 2 }, { "fault and fault", fault_and_fault, 3 },
+	{ "fault and zap", fault_and_zap, 2 },     { "fault and zap of all", fault_and_zap_all, 2 },
+	{ "walk and zap", walk_and_zap, 2 },       { "zap and zap", zap_and_zap, 2 },
+	{ "round and round", round_and_round, 2 }, { "guest and move", guest_and_move, 1 },
+	{ "huge leaf and zap", huge_and_zap, 2 },  { NULL, NULL, 0 },
+};

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The simulated CPU: enters and leaves guests with the kernel's own vcpu_may_enter(), and
+ * translates by a TLB and paging-structure caches that keep whatever the manuals let them.
+ */
+#pragma once
+
+#include "judge.h"
+#include "world.h"
+
+#define HW_TLB 20u
+#define HW_PSC 12u
+#define HW_WALKS 2u
+
+/* A cached leaf translation; of a large leaf it may be any part. */
+struct hw_tlb {
+	u32 leaf; /* where it is from; NO_LEAF: nothing here */
+	u8 space, access;
+	bool dirty; /* writes need no walk */
+	u64 gfn, pages, pfn;
+};
+
+/* A table that a walk may go on from, without looking at what is above. */
+struct hw_table {
+	hpa_t table; /* 0: nothing here */
+	u32 incarnation;
+	u8 space;
+	unsigned int level; /* of its entries */
+	u64 gfn; /* the first */
+};
+
+/* A walk that is under way. */
+struct hw_walk {
+	bool busy;
+	u64 gfn;
+	struct hw_table at;
+};
+
+struct hw_cpu {
+	struct percpu percpu;
+	struct vcpu vcpus[MAX_SPACES];
+	bool in_guest;
+	u32 space; /* that it is in, or was in last */
+	u32 tlb_next, psc_next; /* the ones to replace */
+	struct hw_tlb tlb[HW_TLB];
+	struct hw_table psc[HW_PSC];
+	struct hw_walk walks[HW_WALKS]; /* speculative ones */
+};
+
+extern struct hw_cpu hw_cpus[MAX_ACTORS];
+
+void hw_reset(void);
+
+/* Leave what it is in and enter the guest of space. */
+void hw_enter(struct hw_cpu *cpu, u32 space);
+void hw_exit(struct hw_cpu *cpu);
+/* Between two instructions: leave the guest if asked to, sooner or later. False: not in a guest. */
+bool hw_stays(struct hw_cpu *cpu);
+/* Something that CPUs do by themselves while they are in a guest. */
+void hw_speculate(struct hw_cpu *cpu);
+/* A guest access; false: it ends in a violation. */
+bool hw_access(struct hw_cpu *cpu, u64 gfn, unsigned int access);
+
+/* What the kernel will register: IPIs to the CPUs that are in a guest with space, and wait. */
+void hw_kick(const struct tlb_space *space);
+
+/* For the judge: report CPUs that may use what they must not. */
+void hw_check_dead(void);
+void hw_check_freed(hpa_t table);
+void hw_check_made(const struct leaf *leaf);

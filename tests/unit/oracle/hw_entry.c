@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * How the simulated CPUs enter and leave guests, are kicked out of them, and flush; and what
+ * they could still use of what is gone. The entry itself is the kernel's: vcpu_may_enter().
+ */
+#include "hw.h"
+#include "report.h"
+
+struct percpu *this_cpu(void)
+{
+	return &sched.current->cpu->percpu;
+}
+
+/* What the hardware does when it is told to flush: everything that is tagged with the space. */
+static void flush(struct vcpu *vcpu)
+{
+	struct hw_cpu *cpu = sched.current->cpu;
+
+	for (u32 i = 0; i < HW_TLB; i++) {
+		if (cpu->vcpus[cpu->tlb[i].space].vm == vcpu->vm)
+			cpu->tlb[i].leaf = NO_LEAF;
+	}
+	for (u32 i = 0; i < HW_PSC; i++) {
+		if (cpu->vcpus[cpu->psc[i].space].vm == vcpu->vm)
+			cpu->psc[i].table = HPA(0);
+	}
+	report_event("flushes");
+}
+
+static const struct backend simulated = { .flush = flush };
+const struct backend *backend = &simulated;
+
+void hw_enter(struct hw_cpu *cpu, u32 space)
+{
+	struct vcpu *vcpu = &cpu->vcpus[space];
+
+	if (cpu->in_guest && cpu->space == space)
+		return;
+	hw_exit(cpu);
+	cpu->space = space;
+	atomic_store(&cpu->percpu.vcpu, vcpu);
+	/* Tells two stays apart, for those who wait for the end of the first one. */
+	atomic_store(&cpu->percpu.entries, cpu->percpu.entries + 1);
+	if (!vcpu_may_enter(vcpu))
+		return;
+	cpu->in_guest = true;
+	report_event("is in the guest");
+}
+
+void hw_exit(struct hw_cpu *cpu)
+{
+	if (!cpu->in_guest)
+		return;
+	/* Walks that are under way end with the stay in the guest, one way or the other. */
+	for (u32 i = 0; i < HW_WALKS; i++)
+		cpu->walks[i].busy = false;
+	cpu->in_guest = false;
+	report_event("leaves the guest");
+	atomic_store(&cpu->percpu.mode, (u32)CPU_HOST);
+}
+
+bool hw_stays(struct hw_cpu *cpu)
+{
+	if (!cpu->in_guest)
+		return false;
+	/* The kick arrives when it likes to. */
+	if (atomic_load(&cpu->percpu.nmi) && (world.config->lazy_cpu || chance(3))) {
+		atomic_store(&cpu->percpu.nmi, 0u);
+		hw_exit(cpu);
+	}
+	return cpu->in_guest;
+}
+
+static bool in_guest_with(struct hw_cpu *cpu, const struct tlb_space *space)
+{
+	const struct vcpu *vcpu;
+
+	if (atomic_load(&cpu->percpu.mode) != CPU_GUEST)
+		return false;
+	vcpu = atomic_load(&cpu->percpu.vcpu);
+	return &vcpu->vm->tdp.tlb == space;
+}
+
+void hw_kick(const struct tlb_space *space)
+{
+	u32 entries[MAX_ACTORS];
+	u32 kicked = 0;
+
+	for (u32 i = 0; i < world.config->cpus; i++) {
+		entries[i] = atomic_load(&hw_cpus[i].percpu.entries);
+		if (!in_guest_with(&hw_cpus[i], space))
+			continue;
+		atomic_xchg(&hw_cpus[i].percpu.nmi, 1u);
+		report_event("kicks cpu%u", i);
+		kicked |= 1u << i;
+	}
+	for (u32 i = 0; i < world.config->cpus; i++) {
+		const struct percpu *percpu = &hw_cpus[i].percpu;
+
+		while ((kicked & 1u << i) && atomic_load(&percpu->mode) == CPU_GUEST &&
+		       atomic_load(&percpu->entries) == entries[i])
+			__builtin_ia32_pause();
+	}
+}
+
+/* Can cpu use what it has cached of space, now or after an entry that does not flush? */
+static bool usable(const struct hw_cpu *cpu, u32 space)
+{
+	if (cpu->in_guest && cpu->space == space)
+		return true;
+	return cpu->vcpus[space].flushed_generation == world.vms[space].tdp.tlb.generation;
+}
+
+void hw_check_dead(void)
+{
+	for (u32 i = 0; i < world.config->cpus; i++) {
+		for (u32 j = 0; j < HW_TLB; j++) {
+			const struct hw_tlb *entry = &hw_cpus[i].tlb[j];
+			const struct leaf *leaf = judge_leaf(entry->leaf);
+
+			if (entry->leaf != NO_LEAF && leaf->dead &&
+			    usable(&hw_cpus[i], entry->space))
+				report("STALE_USE",
+				       "cpu%u can still use a level %u leaf for gfn 0x%lx that %s",
+				       i, leaf->level, entry->gfn, leaf->why);
+		}
+	}
+}
+
+static void check_freed(u32 cpu, const struct hw_table *at, hpa_t table)
+{
+	if (at->table.raw == table.raw && at->incarnation == judge_table(table)->incarnation &&
+	    usable(&hw_cpus[cpu], at->space))
+		report("FREED_USE", "cpu%u can still walk the level %u table 0x%lx, gfn 0x%lx", cpu,
+		       at->level, table.raw, at->gfn);
+}
+
+void hw_check_freed(hpa_t table)
+{
+	for (u32 i = 0; i < world.config->cpus; i++) {
+		for (u32 j = 0; j < HW_PSC; j++)
+			check_freed(i, &hw_cpus[i].psc[j], table);
+		for (u32 j = 0; j < HW_WALKS; j++) {
+			if (hw_cpus[i].walks[j].busy)
+				check_freed(i, &hw_cpus[i].walks[j].at, table);
+		}
+	}
+}
+
+void hw_check_made(const struct leaf *leaf)
+{
+	for (u32 i = 0; i < world.config->cpus; i++) {
+		for (u32 j = 0; j < HW_TLB; j++) {
+			const struct hw_tlb *entry = &hw_cpus[i].tlb[j];
+
+			if (entry->leaf == NO_LEAF || entry->space != leaf->space ||
+			    entry->gfn >= leaf->gfn + leaf->pages ||
+			    leaf->gfn >= entry->gfn + entry->pages ||
+			    entry->pfn - entry->gfn == leaf->pfn - leaf->gfn ||
+			    !usable(&hw_cpus[i], entry->space))
+				continue;
+			report("LEAF_TO_LEAF", "cpu%u still has pfn 0x%lx for gfn 0x%lx", i,
+			       entry->pfn, entry->gfn);
+		}
+	}
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The operations that random programs are made of. A new one is an entry of op_kinds[].
+ */
+#pragma once
+
+#include "sched.h"
+
+enum op_id {
+	OP_ACCESS, /* a guest access, with all the faults that it takes */
+	OP_STAY, /* some time in the guest: speculation only */
+	OP_LEAVE,
+	OP_FAULT, /* tdp_fault() for no guest access */
+	OP_WALK,
+	OP_ZAP,
+	OP_ROUND, /* a shootdown of its own */
+	OP_MOVE, /* a block of a slot to other frames */
+	OP_KINDS
+};
+
+struct op_kind {
+	const char *name;
+	u8 cpu_weight, manager_weight; /* how often, in random programs */
+	bool in_guest; /* a CPU need not leave the guest for it */
+	bool removes; /* what it removes, and what [gfn, end) had before, is dead when it returns */
+	bool asks_round; /* it makes a round even if nothing is removed */
+	u8 max_rounds;
+	void (*choose)(struct op *op, u64 *rng); /* its arguments; kind and space are set */
+	void (*run)(struct actor *actor, const struct op *op);
+};
+
+extern const struct op_kind op_kinds[OP_KINDS];
+
+/* For directed programs. */
+struct op op_access(u64 gfn);
+struct op op_range(enum op_id kind, u64 gfn, u64 end);
