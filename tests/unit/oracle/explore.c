@@ -12,7 +12,7 @@
 #define ROUNDS_MAX 6u
 
 /* The points of each depth. Too large for the stack. */
-static struct sched_points points[4];
+static struct sched_points points[6];
 
 static bool explore(struct program *program, u32 left, u32 depth)
 {

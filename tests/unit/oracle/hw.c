@@ -160,6 +160,19 @@ static void walk_down(struct hw_cpu *cpu, struct hw_walk *walk, u64 spte)
 	psc_insert(cpu, at);
 }
 
+/* What makes real CPUs fault for ever, or use another memory type. */
+static void check_spte(u64 spte, unsigned int level)
+{
+	const struct spte_format *fmt = format();
+
+	if (spte & ~fmt->all)
+		report("BAD_SPTE", "0x%lx at level %u has reserved bits", spte, level);
+	if ((spte & fmt->user) != fmt->user || !(spte & fmt->read))
+		report("BAD_SPTE", "0x%lx at level %u lets nobody in", spte, level);
+	if (spte_is_leaf(fmt, spte, level) && (spte & fmt->memtype_wb) != fmt->memtype_wb)
+		report("BAD_SPTE", "0x%lx at level %u has another memory type", spte, level);
+}
+
 /* Read one entry. *entry is what the walk ends in. */
 static enum walk_result walk_step(struct hw_cpu *cpu, struct hw_walk *walk, unsigned int access,
 				  struct hw_tlb *entry)
@@ -177,8 +190,7 @@ static enum walk_result walk_step(struct hw_cpu *cpu, struct hw_walk *walk, unsi
 	leaf = judge_leaf_at(sptep);
 	if (!spte_is_present(fmt, spte))
 		return WALK_FAULT;
-	if (spte & ~fmt->all)
-		report("BAD_SPTE", "0x%lx at level %u has reserved bits", spte, level);
+	check_spte(spte, level);
 	want = entry_wants(access, level, spte);
 	if (want && !entry_set(walk, sptep, spte, want))
 		return WALK_MORE;

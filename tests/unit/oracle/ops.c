@@ -9,7 +9,7 @@
 #include "report.h"
 
 /* No access can need that many faults: each one that retries lets others go on. */
-#define RETRIES 5000u
+#define RETRIES 20000u
 
 static u64 pick_hot(u64 *rng)
 {
@@ -60,7 +60,7 @@ static void choose_block(struct op *op, u64 *rng)
 	op->gfn = pick_hot(rng);
 	backing = world_backing(op->space, op->gfn);
 	op->gfn = backing.npages ? backing.block : op->gfn;
-	op->end = op->gfn + level_pages(backing.npages ? backing.block_level : LEVEL_4K);
+	op->end = op->gfn + (backing.npages ? backing.block_pages : 1);
 }
 
 static struct tdp *tdp_of(const struct op *op)
@@ -182,7 +182,7 @@ const struct op_kind op_kinds[OP_KINDS] = {
 		       .choose = choose_gfn,
 		       .run = run_fault },
 	[OP_WALK] = { .name = "walk",
-		      .cpu_weight = 1,
+		      .cpu_weight = 3,
 		      .manager_weight = 10,
 		      .choose = choose_gfn,
 		      .run = run_walk },

@@ -117,7 +117,7 @@ static void run_op(struct actor *actor, const struct op *op)
 	const struct op_kind *kind = &op_kinds[op->kind];
 
 	actor->rng = running->seed ^ (u64)(actor->index * MAX_OPS + actor->op_index) << 32;
-	actor->step = 0;
+	actor->step = actor->sleeps = 0;
 	actor->op = op;
 	if (actor->cpu && !kind->in_guest)
 		hw_exit(actor->cpu);

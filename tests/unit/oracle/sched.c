@@ -14,7 +14,10 @@
 /* Addresses are told apart by a hash: a collision costs a needless preemption. */
 #define TOUCH_SLOTS 16384u
 /* All actors wait, and have looked this often without anyone doing more than that. */
-#define IDLE_LIMIT 200u
+#define IDLE_LIMIT 400u
+/* At most; and so often in one operation, or those who wait for it would find it hung. */
+#define SLEEP_MAX 8192u
+#define SLEEPS 3u
 /* A loop that waits has no more points than this between its pauses. */
 #define BUSY 4u
 /* No operation has ended for so many points. */
@@ -61,15 +64,20 @@ static void switch_to(struct actor *to)
 	coroutine_switch(&from->sp, to->sp);
 }
 
-/* The live actor that comes after actor in turn, or actor itself. */
+/* The next live actor in turn that is awake, or else any live one, or else actor itself. */
 static struct actor *next_live(struct actor *actor)
 {
-	u32 at = actor->index;
+	struct actor *sleeper = actor;
 
-	do {
-		at = at + 1 == sched.actor_count ? 0 : at + 1;
-	} while (!sched.actors[at].live && at != actor->index);
-	return &sched.actors[at];
+	for (u32 i = 1; i < sched.actor_count; i++) {
+		struct actor *next = &sched.actors[(actor->index + i) % sched.actor_count];
+
+		if (next->live && next->asleep <= sched.clock)
+			return next;
+		if (next->live && sleeper == actor)
+			sleeper = next;
+	}
+	return sleeper;
 }
 
 static __noreturn void coroutine_main(void)
@@ -166,7 +174,7 @@ void sched_op_done(struct actor *actor)
 }
 
 /* What the script wants at this point of me, if anything. NULL: go on. */
-static struct actor *scripted_target(struct actor *me)
+static const struct preempt *scripted(struct actor *me)
 {
 	const struct schedule *schedule = priv.schedule;
 	u32 *next = &priv.next_preempt[me->index];
@@ -181,30 +189,36 @@ static struct actor *scripted_target(struct actor *me)
 			return NULL;
 		++*next;
 		priv.scripted_left--;
-		return sched.actors[at->target].live ? &sched.actors[at->target] : NULL;
+		return at;
 	}
 	return NULL;
 }
 
 /* Whether the seed wants a preemption here, and of whom; noted, so that it can be replayed. */
-static struct actor *random_target(struct actor *me, bool hot)
+static const struct preempt *random_preempt(struct actor *me, bool hot)
 {
 	struct schedule *schedule = priv.schedule;
+	struct preempt *preempt = &schedule->preempts[schedule->preempt_count];
 	struct actor *target;
 
 	if (likely(--priv.countdown[hot]))
 		return NULL;
 	priv.countdown[hot] = countdown(hot ? schedule->hot_mean : schedule->cold_mean);
 	target = &sched.actors[rng_below(&priv.rng, sched.actor_count)];
-	if (target == me || !target->live || schedule->preempt_count == MAX_PREEMPTS)
+	if (target == me || !target->live || target->asleep > sched.clock ||
+	    schedule->preempt_count == MAX_PREEMPTS)
 		return NULL;
-	schedule->preempts[schedule->preempt_count++] = (struct preempt){
+	schedule->preempt_count++;
+	*preempt = (struct preempt){
 		.actor = (u8)me->index,
 		.target = (u8)target->index,
 		.op = (u16)me->op_index,
 		.step = me->step,
 	};
-	return target;
+	/* Long enough for whole operations of others, now and then. */
+	if (rng_below(&priv.rng, 4) == 0 && me->sleeps++ < SLEEPS)
+		preempt->sleep = (u32)rng_below(&priv.rng, SLEEP_MAX);
+	return preempt;
 }
 
 static void point_note(struct actor *me, u32 slot)
@@ -235,7 +249,7 @@ void sched_note_points(struct sched_points *points, bool forget_shared)
 void sched_point(const void *at, bool write)
 {
 	struct actor *me = sched.current;
-	struct actor *target;
+	const struct preempt *preempt;
 	u32 slot, others;
 
 	sched.clock++;
@@ -251,12 +265,21 @@ void sched_point(const void *at, bool write)
 		priv.idle = 0;
 	if (unlikely(priv.points) && access_matters(at))
 		point_note(me, slot);
-	target = priv.schedule->scripted ? scripted_target(me) : random_target(me, others);
-	if (target) {
+	preempt = priv.schedule->scripted ? scripted(me) : random_preempt(me, others);
+	if (preempt && sched.actors[preempt->target].live) {
+		struct actor *target = &sched.actors[preempt->target];
+
 		if (unlikely(report_tracing))
 			report_preempt(me, target);
+		me->asleep = sched.clock + preempt->sleep;
 		switch_to(target);
 	}
+}
+
+static void wake_all(void)
+{
+	for (u32 i = 0; i < sched.actor_count; i++)
+		sched.actors[i].asleep = 0;
 }
 
 void oracle_pause(void)
@@ -269,7 +292,9 @@ void oracle_pause(void)
 	me->busy = 0;
 	sched.clock++;
 	access_drain(me);
-	if (++priv.idle > IDLE_LIMIT)
+	if (++priv.idle > IDLE_LIMIT / 2)
+		wake_all();
+	if (priv.idle > IDLE_LIMIT)
 		report("DEADLOCK", "all wait, and nobody does anything else");
 	switch_to(next_live(me));
 }

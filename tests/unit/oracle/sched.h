@@ -29,11 +29,14 @@ struct op {
 	u64 gfn, end; /* [gfn, end) */
 };
 
-/* At actor's step-th shared access in its op-th operation, target goes on instead. */
+/*
+ * At actor's step-th shared access in its op-th operation, target goes on instead; actor sleeps
+ * for so many points of others, unless all the rest waits.
+ */
 struct preempt {
 	u8 actor, target;
 	u16 op;
-	u32 step;
+	u32 step, sleep;
 };
 
 struct store {
@@ -53,6 +56,8 @@ struct actor {
 	u32 op_index, step; /* where in its operations, and in this one */
 	u32 busy; /* points since it waited last */
 	u64 rng; /* for what happens inside of the operation */
+	u64 asleep; /* until the clock says so */
+	u32 sleeps; /* in this operation */
 	u64 since; /* when the operation began */
 	u32 removed, rounds; /* present entries it has removed, rounds it has made */
 	bool skipped; /* the operation had nothing to do, and promises nothing */

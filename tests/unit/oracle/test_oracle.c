@@ -2,7 +2,7 @@
 /*
  * The MMU's test of record: see doc/oracle.md. Random programs by seed, and directed ones
  * with all schedules of a few preemptions. Environment: ORACLE_SEED, ORACLE_RUNS,
- * ORACLE_PREEMPTIONS, ORACLE_ONLY (a pattern: run the tests that match).
+ * ORACLE_PREEMPTIONS, ORACLE_ONLY (a pattern: run the tests that match), ORACLE_STOP.
  */
 #include <setjmp.h>
 #include <stdio.h>
@@ -27,8 +27,13 @@ static u64 setting(const char *name, u64 otherwise)
 	return text && *text ? strtoull(text, NULL, 0) : otherwise;
 }
 
+/* With ORACLE_STOP no more is wanted than to know that something fails, and what. */
 static void fail_program(void)
 {
+	if (getenv("ORACLE_STOP")) {
+		printf("# %s: %s\n", outcome.name, outcome.text);
+		exit(1);
+	}
 	program_shrink(&program);
 	program_print(&program);
 	fail_msg("%s", outcome.name);

@@ -14,7 +14,7 @@
 #include "judge.h"
 #include "report.h"
 
-#define SLOTS 4u
+#define SLOTS 6u
 #define SLOT_CHUNKS 512u
 #define QUARANTINE_MAX 64u
 /* What a moved block's frames are moved by: keeps all alignments. */
@@ -28,12 +28,15 @@ static const struct slot_plan {
 	u8 block;
 	bool scattered; /* chunks in falling order */
 } plans[SLOTS] = {
-	/* Single 2 MiB blocks that are never contiguous. */
-	{ 0, MIB(8), GIB(80), LEVEL_2M, true },
+	/* Single 2 MiB blocks that are never contiguous; larger than a gigabyte's leaf. */
+	{ 0, GIB(1), GIB(80), LEVEL_2M, true },
 	/* One 1 GiB block. */
 	{ GIB(1), GIB(1), GIB(64), LEVEL_1G, false },
 	/* Gpa and hpa are congruent by single pages only. */
 	{ GIB(2) + MIB(2), MIB(6), GIB(40) + 0x3000, LEVEL_2M, false },
+	/* Fit a larger page by their blocks and their frames, but do not fill one. */
+	{ GIB(4) + MIB(2), MIB(6), GIB(48) + MIB(2), LEVEL_1G, false },
+	{ GIB(6), MIB(6), GIB(50), LEVEL_1G, false },
 	/* The end of what a root covers. */
 	{ BIT(48) - MIB(2), MIB(2), GIB(41) + 0x5000, LEVEL_2M, false },
 };
@@ -105,7 +108,8 @@ struct backing world_backing(u32 space, u64 gfn)
 	backing.base = plan->gpa / PAGE_SIZE;
 	backing.npages = plan->len / PAGE_SIZE;
 	backing.block_level = plan->block;
-	backing.block = align_down(gfn, level_pages(plan->block));
+	backing.block_pages = MIN(level_pages(plan->block), backing.npages);
+	backing.block = MAX(align_down(gfn, level_pages(plan->block)), backing.base);
 	return backing;
 }
 
@@ -115,9 +119,10 @@ static void move_block(u32 space, u64 gfn, bool begin)
 	const struct slot_plan *plan = plan_of(gfn);
 	struct truth *own = &truth[space];
 	u32 slot = (u32)(plan - plans);
-	u64 first = (align_down(gfn, level_pages(plan->block)) * PAGE_SIZE - plan->gpa) / MIB(2);
+	struct backing backing = world_backing(space, gfn);
+	u64 first = (backing.block - backing.base) / 512;
 
-	for (u64 i = first; i < first + level_pages(plan->block) / 512; i++) {
+	for (u64 i = first; i < first + backing.block_pages / 512; i++) {
 		if (begin) {
 			own->old_pfn[slot][i] = own->pfn[slot][i];
 			own->pfn[slot][i] ^= MOVE_PFN * 16;
@@ -140,7 +145,7 @@ void world_move_end(u32 space, u64 gfn)
 
 u64 world_pick_gfn(u64 *rng)
 {
-	static const u64 near[] = { 0, 1, 2, 511, 512, 513 };
+	static const u64 near[] = { 0, 1, 2, 511, 512, 513, ~0ull };
 	const struct slot_plan *plan = &plans[rng_below(rng, SLOTS)];
 	u64 pages = plan->len / PAGE_SIZE;
 	u64 at = near[rng_below(rng, ARRAY_SIZE(near))];

@@ -22,7 +22,7 @@ struct world_config {
 	u32 max_leaf;
 	u32 cpus, managers, spaces;
 	u32 quarantine; /* so many freed tables wait, poisoned, before they are reused */
-	u32 alloc_fail; /* one in so many allocations of a table fails; 0: none */
+	u32 alloc_fail; /* one in so many tables is not to be had; 0: none */
 	u32 hot_count;
 	u64 hot[MAX_HOT]; /* the gfns that everyone is after */
 };
@@ -39,13 +39,11 @@ void world_create(void);
 /* All frames that wait become free. */
 void world_end_quarantine(void);
 
-/*
- * The frame that gfn has, and while its slot is being moved the one it had: 0 when no slot holds it.
- */
+/* The frame that gfn has, and the one it had while its slot is being moved; 0: none. */
 struct backing {
 	u64 pfn, old_pfn;
 	u64 base, npages; /* of the slot */
-	u64 block; /* the first gfn of the block that the backing is contiguous in */
+	u64 block, block_pages; /* what of the block around it lies in the slot */
 	unsigned int block_level;
 };
 struct backing world_backing(u32 space, u64 gfn);
