@@ -145,7 +145,7 @@ guests:
 
 # ---- what people call ----------------------------------------------------------------------
 
-.PHONY: run run-svm run-vmx iso check check-full bench lint format lint-includes lint-headers \
+.PHONY: run run-svm run-vmx iso check check-full bench mutants lint format lint-includes lint-headers \
 	help clean distclean
 
 run run-svm:
@@ -173,6 +173,10 @@ bench:
 	@tools/need-packages build run python3-pexpect
 	@$(MAKE) $(SUBMAKE) all guests
 	@SILL_BUILD=$(BUILD) PYTHON=$(PYTHON) tools/bench
+
+mutants:
+	@tools/need-packages build test
+	@tests/mutants/run $(MUTANTS)
 
 HEADERS := $(sort $(wildcard $(ROOMS:%=%/*.h)))
 
@@ -224,6 +228,8 @@ help:
 	@echo 'make check        all tests; ends with: N passed, N failed'
 	@echo 'make check-full   and those that take long'
 	@echo 'make bench        figures: instructions per exit, sizes, boot times'
+	@echo 'make mutants      faults put into mm/, one at a time, and which test notices each'
+	@echo '                    MUTANTS="zap-* entry-*"      only these'
 	@echo 'make unit         build the unit tests (build/unit/test_*)'
 	@echo 'make guests       build the test guests (build/guest/*.elf)'
 	@echo 'make lint         formatting, include order, headers alone, cppcheck'
