@@ -134,5 +134,5 @@ const struct directed directed_programs[] = {
 	{ "fault and zap", fault_and_zap, 2 },     { "fault and zap of all", fault_and_zap_all, 2 },
 	{ "walk and zap", walk_and_zap, 2 },       { "zap and zap", zap_and_zap, 2 },
 	{ "round and round", round_and_round, 2 }, { "guest and move", guest_and_move, 1 },
-	{ "huge leaf and zap", huge_and_zap, 2 },  { NULL, NULL, 0 },
+	{ "huge leaf and zap", huge_and_zap, 3 },  { NULL, NULL, 0 },
 };

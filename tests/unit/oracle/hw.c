@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "access.h"
+#include "dirty.h"
 #include "report.h"
 
 /* What four levels translate. */
@@ -208,7 +209,7 @@ static bool tlb_covers(const struct hw_tlb *entry, u32 space, u64 gfn)
 }
 
 /* The guest reads or writes by way of entry. */
-static void use(const struct hw_tlb *entry, u64 gfn)
+static void use(const struct hw_tlb *entry, u64 gfn, unsigned int access)
 {
 	const struct leaf *leaf = judge_leaf(entry->leaf);
 	struct backing backing = world_backing(entry->space, gfn);
@@ -220,6 +221,8 @@ static void use(const struct hw_tlb *entry, u64 gfn)
 	if (pfn != backing.pfn && pfn != backing.old_pfn)
 		report("WRONG_FRAME", "gfn 0x%lx is pfn 0x%lx, and is used as 0x%lx", gfn,
 		       backing.pfn, pfn);
+	if (access & ACCESS_WRITE)
+		dirty_written(entry->space, gfn);
 }
 
 /* A cached translation for gfn: any, or the oldest one. NULL: none, or not wanted. */
@@ -251,14 +254,14 @@ bool hw_access(struct hw_cpu *cpu, u64 gfn, unsigned int access)
 		return false;
 	if (cached && (cached->dirty || !(access & ACCESS_WRITE)) &&
 	    !(access & ~(unsigned int)cached->access)) {
-		use(cached, gfn);
+		use(cached, gfn, access);
 		return true;
 	}
 	walk_begin(cpu, &walk, gfn);
 	while (result == WALK_MORE)
 		result = walk_step(cpu, &walk, access, &entry);
 	if (result == WALK_DONE && !(access & ~(unsigned int)entry.access)) {
-		use(&entry, gfn);
+		use(&entry, gfn, access);
 		return true;
 	}
 	/* A violation removes what has led to it. */

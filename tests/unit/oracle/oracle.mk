@@ -25,4 +25,16 @@ $(ORACLE)/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(if $(V),,@)$(CC) $(ORACLE_CFLAGS) -MMD -MP -c -o $@ $<
 
+# The same operations once more by real threads, under ThreadSanitizer, which takes the place of
+# AddressSanitizer and so wants objects of its own. Few sources: compiled in one go.
+TSAN_SRCS := tests/unit/test_tdp_race.c tests/unit/host/host.c lib/strlcpy.c \
+	$(filter-out mm/host_tables.c,$(wildcard mm/*.c))
+
+unit: $(UNIT)/tsan_tdp_race
+
+$(UNIT)/tsan_tdp_race: $(TSAN_SRCS) $(UNIT)/tests/unit/test_tdp_race.o $(BUILD)/flags
+	$(call quiet,TSAN,$@)
+	@$(CC) $(filter-out -fsanitize=%,$(HOST_CFLAGS)) -fsanitize=thread -o $@ $(TSAN_SRCS) \
+		-lcmocka -lpthread
+
 -include $(ORACLE_OBJS:.o=.d)

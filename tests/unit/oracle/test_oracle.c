@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "directed.h"
+#include "dirty.h"
 #include "run.h"
 
 #define SEED 1u
@@ -81,6 +82,79 @@ static void test_directed(void **state)
 	       run_totals.runs, preemptions, cpu_seconds() - start);
 }
 
+/* Does the book about dirty pages itself tell right from wrong? t is the clock's time. */
+static void write_at(u64 t)
+{
+	sched.clock = t;
+	dirty_written(0, 5);
+}
+
+static void harvest(u64 begin, u64 end, bool reports)
+{
+	struct dirty_harvest harvest;
+
+	sched.clock = begin;
+	dirty_harvest_begin(&harvest, 0, 0, 512);
+	sched.clock = end;
+	if (reports)
+		dirty_harvest_report(&harvest, 5);
+	dirty_harvest_end(&harvest);
+}
+
+static void dirty_start(void)
+{
+	dirty_reset();
+	dirty_log(0, true);
+	write_at(10);
+	harvest(20, 30, true);
+	harvest(40, 50, false);
+}
+
+static void dirty_right(void)
+{
+	dirty_start();
+	/* During a harvest: left to the next one, or reported by both. */
+	write_at(65);
+	harvest(60, 70, false);
+	harvest(80, 90, true);
+	write_at(105);
+	harvest(100, 110, true);
+	harvest(120, 130, true);
+}
+
+static void dirty_lost(void)
+{
+	dirty_start();
+	write_at(60);
+	harvest(70, 80, false);
+}
+
+static void dirty_twice(void)
+{
+	dirty_start();
+	harvest(60, 70, true);
+}
+
+static void dirty_off(void)
+{
+	dirty_start();
+	write_at(60);
+	dirty_log(0, false);
+	write_at(65);
+	harvest(70, 80, false);
+}
+
+static void test_dirty(void **state)
+{
+	(void)state;
+	assert_true(sched_call(dirty_right));
+	assert_true(sched_call(dirty_off));
+	assert_false(sched_call(dirty_lost));
+	assert_string_equal(outcome.name, "LOST_DIRTY");
+	assert_false(sched_call(dirty_twice));
+	assert_string_equal(outcome.name, "DOUBLE_DIRTY");
+}
+
 int main(void)
 {
 	struct CMUnitTest tests[32];
@@ -92,6 +166,7 @@ int main(void)
 			.test_func = test_directed,
 			.initial_state = (void *)(uintptr_t)at,
 		};
+	tests[count++] = (struct CMUnitTest){ .name = "dirty pages", .test_func = test_dirty };
 	tests[count++] = (struct CMUnitTest){ .name = "random", .test_func = test_random };
 	if (getenv("ORACLE_ONLY"))
 		cmocka_set_test_filter(getenv("ORACLE_ONLY"));

@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 
 #include "access.h"
+#include "dirty.h"
 #include "hw.h"
 #include "judge.h"
 #include "report.h"
@@ -164,6 +165,7 @@ void world_create(void)
 		host_memory = mmap(NULL, WORLD_MEMORY, PROT_READ | PROT_WRITE,
 				   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	judge_reset();
+	dirty_reset();
 	tlb_set_kick(hw_kick);
 	waiting_count = 0;
 	keep_freed = true;
