@@ -133,7 +133,6 @@ static const char *cpu_word(const void *at, char *text, size_t size)
 		const struct percpu *percpu = &hw_cpus[i].percpu;
 		const char *name = at == &percpu->mode        ? "mode"
 				   : at == &percpu->nmi       ? "nmi"
-				   : at == &percpu->vcpu      ? "vcpu"
 				   : at == &percpu->entries   ? "entries"
 				   : at == &percpu->attention ? "attention"
 							      : NULL;

@@ -258,7 +258,7 @@ void sched_point(const void *at, bool write)
 	me->step++;
 	if (unlikely(sched.clock - sched.progress > LIVELOCK_LIMIT))
 		report("LIVELOCK", "no operation has ended for %u steps", LIVELOCK_LIMIT);
-	slot = (u32)((u64)at * 0x9e3779b97f4a7c15ull >> 40) % TOUCH_SLOTS;
+	slot = (u32)(((u64)at - (u64)&sched) * 0x9e3779b97f4a7c15ull >> 40) % TOUCH_SLOTS;
 	others = ((u32)priv.readers[slot] | priv.writers[slot]) & ~(1u << me->index);
 	*(write ? &priv.writers[slot] : &priv.readers[slot]) |= (u16)(1u << me->index);
 	if (++me->busy > BUSY)

@@ -7,7 +7,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "access.h"
 #include "dirty.h"
@@ -23,6 +22,9 @@
 
 struct world world;
 unsigned char *host_memory;
+
+/* Part of the program, so that all addresses keep their distances from one run to the next. */
+static unsigned char memory[WORLD_MEMORY] __aligned(4096);
 
 static const struct slot_plan {
 	u64 gpa, len, hpa;
@@ -161,9 +163,7 @@ void world_create(void)
 	static const struct mem_range ram = { HPA(0), WORLD_MEMORY };
 	const struct world_config *config = world.config;
 
-	if (!host_memory)
-		host_memory = mmap(NULL, WORLD_MEMORY, PROT_READ | PROT_WRITE,
-				   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	host_memory = memory;
 	judge_reset();
 	dirty_reset();
 	tlb_set_kick(hw_kick);
