@@ -12,7 +12,7 @@ from harness import GUESTS, KERNEL_OFFSET, TOP, Module, guest, symbols
 
 EXPECT = TOP / "tests/guest/expect.txt"
 # Started by a person or by other tests, and does not end by itself.
-INTERACTIVE = {"hello", "hostile_debug", "hostile_spin", "hostile_reset"}
+INTERACTIVE = {"hello", "hostile_debug", "hostile_spin", "hostile_reset", "hostile_starve"}
 GUEST_LIMIT = 120
 
 
@@ -146,13 +146,18 @@ def test_last_vm_is_not_taken_for_the_only_one(machine):
     assert m.wait_exit() == 5 << 1 | 1
 
 
-# One exits as fast as it can, the other resets itself all the time.
-@systems.with_each("name", ["hostile_spin", "hostile_reset"])
-def test_busy_guest_does_not_keep_others_out(system, name):
+# One exits as fast as it can, one resets itself all the time, the others let no interrupt in.
+BUSY = [Run(f"{words[0]} | never ends | {words[1]}") for words in (
+    ("hostile_spin", ""), ("hostile_reset", ""), ("hostile_starve", "how=ac"),
+    ("hostile_starve", "how=segment"), ("hostile_starve", "how=movss"))]
+
+
+@systems.with_each("busy", BUSY, guest=lambda busy: busy.guest)
+def test_busy_guest_does_not_keep_others_out(system, busy):
     """Of three VMs on one CPU one never ends and never sleeps."""
     m = system(append="on-idle=poweroff", smp=1,
-                modules=[guest(name, "mem=16M"), guest("hello", "mem=16M"),
-                         guest("hello", "mem=16M", vm="third")])
+               modules=[guest(busy.guest, "mem=16M", busy.cmdline or None),
+                        guest("hello", "mem=16M"), guest("hello", "mem=16M", vm="third")])
     hello, third = r"hello\| Type a line", r"third\| Type a line"
     m.expect(f"{hello}.*{third}|{third}.*{hello}")
     bring_to_front(m, "third")
