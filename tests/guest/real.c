@@ -181,6 +181,19 @@ static void test_faults(void)
 	tap_eq(word(COUNT_DB), 3, "single steps");
 }
 
+/* Real mode has no error codes. */
+static void test_msr(void)
+{
+	static const char *const names[] = { "RDMSR", "WRMSR" };
+
+	run_clean(real_msr);
+	for (u32 i = 0; i < 2; i++) {
+		tap_eq(word(8 * i) - word(8 * i + 2), 6, "#GP by %s of an unknown MSR: 3 words",
+		       names[i]);
+		tap_eq(word(8 * i + 6), word(8 * i + 4), "with its return address at the top");
+	}
+}
+
 void guest_main(void)
 {
 	gdt[SEL_FREE0 / 8] = CODE_16;
@@ -197,4 +210,5 @@ void guest_main(void)
 	test_cpuid();
 	test_hlt();
 	test_faults();
+	test_msr();
 }

@@ -24,6 +24,6 @@ void real_call(const u8 *test, u32 offset);
 
 extern const u8 real_arithmetic[], real_strings[], real_far[], real_int[], real_flags[],
 	real_wrap[], real_limit[], real_unreal[], real_ports[], real_cpuid[], real_hlt[],
-	real_faults[], real_steps[], real_nothing[];
+	real_faults[], real_steps[], real_msr[], real_nothing[];
 
 #endif
