@@ -227,6 +227,54 @@ static void test_pdptes(void)
 	write_cr3(page_address(pdpt));
 }
 
+static struct tss other_tss;
+static volatile u32 seen_by_task;
+
+static void __noreturn other_task(void)
+{
+	for (;;) {
+		seen_by_task = *(volatile u32 *)TEST_VA;
+		asm volatile("iret");
+	}
+}
+
+/* A hardware task switch loads CR3, and with it these entries, there and back. */
+static void test_pae_task_switch(void)
+{
+	static u64 other[4] __aligned(32), other_dir[512] __aligned(4096);
+	static u64 other_table[512] __aligned(4096);
+	static u32 pages[2][1024] __aligned(4096);
+	const u32 target[2] = { 0, SEL_FREE0 };
+
+	pages[0][0] = 0xaaaa;
+	pages[1][0] = 0xbbbb;
+	memcpy(other, pdpt, sizeof(other));
+	memcpy(other_dir, pae_dirs[3], sizeof(other_dir));
+	other[3] = page_address(other_dir) | PTE_P;
+	other_dir[TEST_VA >> 21 & 511] = page_address(other_table) | PTE_P | PTE_W;
+	other_table[0] = page_address(pages[1]) | PTE_P | PTE_W;
+	pae_table[0] = page_address(pages[0]) | PTE_P | PTE_W;
+	invlpg(TEST_VA);
+	other_tss = (struct tss){
+		.cr3 = page_address(other),
+		.eip = (u32)(uintptr_t)other_task,
+		.eflags = 2,
+		.esp = page_address(access_user_stack) + 4096,
+		.cs = SEL_CODE,
+		.ds = SEL_DATA,
+		.es = SEL_DATA,
+		.ss = SEL_DATA,
+		.io_map = sizeof(other_tss),
+	};
+	tss.cr3 = page_address(pdpt);
+	gdt_set_tss(SEL_FREE0, &other_tss, sizeof(other_tss) - 1);
+	tap_eq(*(volatile u32 *)TEST_VA, 0xaaaa, "PAE: a page of one task");
+	asm volatile("lcall *%0" : : "m"(target) : "memory", "cc");
+	tap_eq(seen_by_task, 0xbbbb, "another task's CR3 maps another page");
+	tap_eq(*(volatile u32 *)TEST_VA, 0xaaaa, "and the first one is back with the first task");
+	tap_eq(read_cr3(), page_address(pdpt), "CR3 is the first task's");
+}
+
 static void test_pae(void)
 {
 	if (!(cpuid(1, 0).d & CPUID_PAE)) {
@@ -242,6 +290,7 @@ static void test_pae(void)
 	invlpg(TEST_VA);
 	test_accessed_dirty((volatile u32 *)&pae_table[0], TEST_VA, "PAE, 4 KiB");
 	test_pdptes();
+	test_pae_task_switch();
 	pae_table[0] = 0;
 	test_remap((volatile u32 *)&pae_table[0], "PAE");
 	paging_off();
