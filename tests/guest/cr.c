@@ -14,6 +14,8 @@
 u32 mode_trip_unpaged(void); /* CPUID.0.eax as seen with paging off and CR4.PAE=0 */
 u32 mode_trip_pae(u32 cr3, u32 addr); /* *addr with PAE paging from cr3, long mode off */
 u32 mode_trip_32(u32 cr3, u32 addr); /* *addr with 32-bit paging and 4 MiB pages */
+u32 mode_trip_tss16(u32 idt_ptr); /* was long mode refused with the TSS of SEL_FREE0? */
+extern const u8 tss16_refused[];
 u32 mode_trip_cr0_flags(void); /* CR0 in compatibility mode after clearing only PG */
 
 #define EXT1_ALT_MOV_CR8 BIT(4)
@@ -266,6 +268,29 @@ static void test_modes(void)
 	tap_eq(rdmsr(MSR_EFER), efer, "EFER is as before");
 }
 
+/* Intel's CPUs refuse to enter long mode with a 16-bit TSS; others do not mind. */
+static void test_tss16(void)
+{
+	static u8 tss16[44] __aligned(64), tss32[104] __aligned(128);
+	static u64 gates[VEC_GP + 1] __aligned(16);
+	static struct table_ptr ptr = { .limit = sizeof(gates) - 1, .base = (ulong)gates };
+	u64 handler = (uintptr_t)tss16_refused;
+
+	gates[VEC_GP] = (handler & 0xffff) | SEL_CODE32 << 16 | 0x8eull << 40 |
+			(handler >> 16 & 0xffff) << 48;
+	/* Each clears the entry behind its own. */
+	gdt_set_tss(SEL_FREE0, (struct tss *)tss16, sizeof(tss16) - 1);
+	gdt_set_tss(SEL_FREE1, (struct tss *)tss32, sizeof(tss32) - 1);
+	gdt[SEL_FREE0 / 8] &= ~(8ull << 40);
+	gdt_set_tss(SEL_TSS, &tss, sizeof(tss) - 1);
+	tap_eq_or_deviant(mode_trip_tss16((u32)(uintptr_t)&ptr), 1, 0,
+			  "this CPU enters long mode with any TSS",
+			  "#GP by entering long mode with a 16-bit TSS");
+	idt_load(idt);
+	ltr(SEL_TSS);
+	tap_eq(TRY_INSN("ud2"), VEC_UD, "a 64-bit TSS can be loaded behind it");
+}
+
 void guest_main(void)
 {
 	test_cr0_bits();
@@ -279,4 +304,5 @@ void guest_main(void)
 	test_cr3();
 	test_cr8();
 	test_modes();
+	test_tss16();
 }

@@ -112,6 +112,28 @@ mode_trip_pae:
 	paging_off
 	enter_long_mode
 
+	/*
+	 * edi: a pointer for LIDT whose #GP leads to tss16_refused. With a 16-bit TSS in TR, of
+	 * SEL_FREE0, to long mode; 0 when it is entered, else 1, and entered with the 32-bit TSS of
+	 * SEL_FREE1.
+	 */
+	.globl	mode_trip_tss16, tss16_refused
+mode_trip_tss16:
+	leave_long_mode
+	lidt	(%edi)
+	mov	$SEL_FREE0, %eax
+	ltr	%ax
+	xor	%esi, %esi
+tss16_enter:
+	enter_long_mode
+	.code32
+tss16_refused:
+	mov	saved_rsp, %esp
+	mov	$SEL_FREE1, %eax
+	ltr	%ax
+	inc	%esi
+	jmp	tss16_enter
+
 	.bss
 	.balign	8
 saved_rsp:
