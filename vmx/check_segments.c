@@ -9,7 +9,6 @@
 
 #define RIGHTS_TYPE(rights) ((rights)&15u)
 #define RIGHTS_S BIT(4)
-#define RIGHTS_DPL(rights) ((rights) >> 5 & 3u)
 #define RIGHTS_P BIT(7)
 #define RIGHTS_DB BIT(14)
 #define RIGHTS_G BIT(15)
@@ -101,7 +100,7 @@ static struct rule check_usable(const struct guest *g, u32 seg)
 {
 	u32 rights = g->rights[seg], limit = vmcs_read32(LIMIT(seg));
 	u64 base = vmcs_read_natural(BASE(seg));
-	bool wide = seg >= SEG_FS;
+	bool wide = seg >= SEG_FS; /* of LDTR; the others' are seen to below */
 
 	REQUIRE_FIELD(!!(rights & RIGHTS_S) == (seg <= SEG_GS), RIGHTS(seg), "S is wrong");
 	REQUIRE_FIELD(rights & RIGHTS_P, RIGHTS(seg), "not present");
@@ -111,6 +110,17 @@ static struct rule check_usable(const struct guest *g, u32 seg)
 	REQUIRE_FIELD(rights & RIGHTS_G || !(limit >> 20), LIMIT(seg),
 		      "its high bits must be 0 without G");
 	REQUIRE_FIELD(wide ? check_canonical(base) : !(base >> 32), BASE(seg), "too high");
+	return all_hold;
+}
+
+/* Of these three whether they can be used or not. */
+static struct rule check_wide_bases(void)
+{
+	static const u8 wide[] = { SEG_FS, SEG_GS, SEG_TR };
+
+	for (u32 i = 0; i < ARRAY_SIZE(wide); i++)
+		REQUIRE_FIELD(check_canonical(vmcs_read_natural(BASE(wide[i]))), BASE(wide[i]),
+			      "not canonical");
 	return all_hold;
 }
 
@@ -146,6 +156,8 @@ struct rule vmx_check_segments(const struct guest *g)
 {
 	struct rule rule = g->v8086 ? check_v8086(g) : check_protected(g);
 
+	if (!rule.text)
+		rule = check_wide_bases();
 	if (!rule.text)
 		rule = check_system(g);
 	for (u32 seg = SEG_ES; !rule.text && seg <= SEG_TR; seg++) {

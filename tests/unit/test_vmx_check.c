@@ -6,14 +6,16 @@
 #include <string.h>
 
 #include "arch/cpu.h"
+#include "arch/features.h"
 #include "host.h"
 #include "vmx/vmx.h"
 
 struct vmx_controls vmx_controls;
+struct cpu_features cpu_features = { .phys_bits = 40 };
 u64 vmx_cr0_fixed, vmx_cr4_fixed, vmx_cr4_allowed;
 unsigned long host_vmcs[HOST_VMCS_FIELDS];
 
-enum mode { REAL, V8086, PROTECTED, LONG };
+enum mode { REAL, V8086, PROTECTED, PAE, LONG };
 
 static void set_segment(enum insn_seg seg, u16 selector, u64 base, u32 limit, u32 rights)
 {
@@ -26,7 +28,7 @@ static void set_segment(enum insn_seg seg, u16 selector, u64 base, u32 limit, u3
 /* A state that is fine; restricted: without unrestricted guest. */
 static void fill(enum mode mode, bool restricted)
 {
-	bool flat = mode == PROTECTED || mode == LONG;
+	bool flat = mode >= PROTECTED;
 
 	memset(host_vmcs, 0, sizeof(host_vmcs));
 	vmx_controls.words[WORD_PROC2] = restricted ? 0 : PROC2_UNRESTRICTED_GUEST;
@@ -45,14 +47,17 @@ static void fill(enum mode mode, bool restricted)
 	set_segment(SEG_LDTR, 0, 0, 0, 0x10000);
 	set_segment(SEG_TR, 0, 0, 0xffff, 0x8b);
 	host_vmcs[VMCS_GUEST_CR0] = CR0_NE | CR0_ET | (mode == REAL ? 0 : CR0_PE) |
-				    (mode == LONG || restricted ? CR0_PG : 0) |
+				    (mode >= PAE || restricted ? CR0_PG : 0) |
 				    (restricted ? CR0_PE : 0);
-	host_vmcs[VMCS_GUEST_CR4] = BIT(13) | (mode == LONG ? CR4_PAE : 0);
+	host_vmcs[VMCS_GUEST_CR4] = BIT(13) | (mode >= PAE ? CR4_PAE : 0);
 	host_vmcs[VMCS_GUEST_EFER] = mode == LONG ? EFER_LME | EFER_LMA : 0;
 	host_vmcs[VMCS_ENTRY_CONTROLS] = mode == LONG ? ENTRY_GUEST_64_BIT : 0;
 	host_vmcs[VMCS_GUEST_RFLAGS] = RFLAGS_FIXED | (mode == V8086 ? RFLAGS_VM : 0);
 	host_vmcs[VMCS_GUEST_RIP] = 0x1000;
 	host_vmcs[VMCS_LINK_POINTER] = ~0ull;
+	host_vmcs[VMCS_GUEST_PAT] = 0x0007040600070406;
+	host_vmcs[VMCS_GUEST_PDPTE0] = mode == PAE ? 0xfffffff001 : 0;
+	host_vmcs[VMCS_GUEST_PDPTE3] = mode == PAE ? ~1ull : ~0ull; /* not present; not PAE */
 }
 
 static void expect(const char *start)
@@ -99,7 +104,9 @@ static const struct broken {
 	{ PROTECTED, VMCS_GUEST_CR4, BIT(13) | CR4_PCIDE, "GUEST_CR4 22000: PCIDE" },
 	{ LONG, VMCS_GUEST_EFER, EFER_LME, "GUEST_EFER 100: LMA" },
 	{ LONG, VMCS_GUEST_EFER, EFER_LMA, "GUEST_EFER 400: LME" },
-	{ LONG, VMCS_GUEST_CR3, BIT(52), "GUEST_CR3" },
+	{ LONG, VMCS_GUEST_CR3, BIT(40), "GUEST_CR3 10000000000: beyond" },
+	{ LONG, VMCS_GUEST_CR3, BIT(63), "GUEST_CR3" },
+	{ LONG, VMCS_GUEST_CR4, BIT(13) | CR4_PAE | BIT(23), "GUEST_CR4 802020: a bit that this" },
 	{ LONG, VMCS_GUEST_DR7, BIT(32), "GUEST_DR7" },
 	{ LONG, VMCS_GUEST_CS_RIGHTS, 0x1a09b, "GUEST_CS_RIGHTS 1a09b: unusable" },
 	{ LONG, VMCS_GUEST_CS_RIGHTS, 0xa01b, "GUEST_CS_RIGHTS a01b: not a present" },
@@ -121,7 +128,9 @@ static const struct broken {
 	{ LONG, VMCS_GUEST_ES_LIMIT, 0xfffe, "GUEST_ES_LIMIT fffe: its low bits" },
 	{ LONG, VMCS_GUEST_ES_RIGHTS, 0x4093, "GUEST_ES_LIMIT ffffffff: its high bits" },
 	{ LONG, VMCS_GUEST_DS_BASE, BIT(32), "GUEST_DS_BASE 100000000: too high" },
-	{ LONG, VMCS_GUEST_FS_BASE, BIT(47), "GUEST_FS_BASE 800000000000: too high" },
+	{ LONG, VMCS_GUEST_FS_BASE, BIT(47), "GUEST_FS_BASE 800000000000: not can" },
+	{ LONG, VMCS_GUEST_TR_BASE, BIT(47), "GUEST_TR_BASE 800000000000: not can" },
+	{ LONG, VMCS_GUEST_GS_BASE, BIT(63), "GUEST_GS_BASE 8000000000000000: not can" },
 	{ LONG, VMCS_GUEST_TR_RIGHTS, 0x1008b, "GUEST_TR_RIGHTS 1008b: unusable" },
 	{ LONG, VMCS_GUEST_TR_RIGHTS, 0x83, "GUEST_TR_RIGHTS 83: not a busy" },
 	{ LONG, VMCS_GUEST_TR, 4, "GUEST_TR 4: a selector of the LDT" },
@@ -136,6 +145,36 @@ static const struct broken {
 	{ LONG, VMCS_ENTRY_EVENT, EVENT_VALID | 32, "GUEST_RFLAGS 2: an interrupt" },
 	{ LONG, VMCS_GUEST_INTERRUPTIBILITY, 3, "GUEST_INTERRUPTIBILITY 3: blocking by STI and" },
 	{ LONG, VMCS_GUEST_INTERRUPTIBILITY, 1, "GUEST_INTERRUPTIBILITY 1: blocking by STI with" },
+	{ LONG, VMCS_GUEST_INTERRUPTIBILITY, BIT(5), "GUEST_INTERRUPTIBILITY 20: reserved" },
+	{ LONG, VMCS_GUEST_INTERRUPTIBILITY, BIT(2), "GUEST_INTERRUPTIBILITY 4: blocking by SMI" },
+	{ LONG, VMCS_GUEST_PENDING_DEBUG, BIT(4), "GUEST_PENDING_DEBUG 10: reserved" },
+	{ LONG, VMCS_GUEST_PENDING_DEBUG, BIT(13), "GUEST_PENDING_DEBUG 2000: reserved" },
+	{ LONG, VMCS_GUEST_PENDING_DEBUG, BIT(17), "GUEST_PENDING_DEBUG 20000: reserved" },
+	{ LONG, VMCS_GUEST_ACTIVITY, 4, "GUEST_ACTIVITY 4: not a state" },
+	{ V8086, VMCS_GUEST_ACTIVITY, 1, "GUEST_ACTIVITY 1: halted with a DPL" },
+	{ PAE, VMCS_GUEST_PDPTE0, 0x1003, "GUEST_PDPTE0 1003: reserved" },
+	{ PAE, VMCS_GUEST_PDPTE1, 0x1021, "GUEST_PDPTE1 1021: reserved" },
+	{ PAE, VMCS_GUEST_PDPTE2, 0x1101, "GUEST_PDPTE2 1101: reserved" },
+	{ PAE, VMCS_GUEST_PDPTE3, BIT(40) | 1, "GUEST_PDPTE3 10000000001: reserved" },
+	{ LONG, VMCS_GUEST_PAT, 0x0207040600070406, "GUEST_PAT 207040600070406: a memory" },
+	{ LONG, VMCS_GUEST_PAT, 3, "GUEST_PAT 3: a memory" },
+	{ LONG, VMCS_GUEST_PAT, 8, "GUEST_PAT 8: a memory" },
+	{ LONG, VMCS_GUEST_EFER, EFER_LME | EFER_LMA | EFER_SVME, "GUEST_EFER 1500: reserved" },
+	{ LONG, VMCS_GUEST_DEBUGCTL, BIT(3), "GUEST_DEBUGCTL 8: reserved" },
+	{ LONG, VMCS_GUEST_DEBUGCTL, BIT(16), "GUEST_DEBUGCTL 10000: reserved" },
+	{ LONG, VMCS_GUEST_SYSENTER_ESP, BIT(47), "GUEST_SYSENTER_ESP 800000000000: not" },
+	{ LONG, VMCS_GUEST_SYSENTER_EIP, BIT(47), "GUEST_SYSENTER_EIP 800000000000: not" },
+	{ LONG, VMCS_ENTRY_EVENT, EVENT_VALID | 0x120, "ENTRY_EVENT 80000120: not a type" },
+	{ LONG, VMCS_ENTRY_EVENT, EVENT_VALID | 0x700, "ENTRY_EVENT 80000700: not a type" },
+	{ LONG, VMCS_ENTRY_EVENT, EVENT_VALID | 0x1301, "ENTRY_EVENT 80001301: reserved" },
+	{ LONG, VMCS_ENTRY_EVENT, EVENT_VALID | BIT(30) | 0x301, "ENTRY_EVENT c0000301: reserved" },
+	{ LONG, VMCS_ENTRY_EVENT, EVENT_VALID | 0x203, "ENTRY_EVENT 80000203: an NMI" },
+	{ LONG, VMCS_ENTRY_EVENT, EVENT_VALID | 0x320, "ENTRY_EVENT 80000320: an exception with" },
+	{ LONG, VMCS_ENTRY_EVENT, EVENT_VALID | 0x30d, "ENTRY_EVENT 8000030d: an exception without" },
+	{ LONG, VMCS_ENTRY_EVENT, EVENT_VALID | 0xb06, "ENTRY_EVENT 80000b06: an error code" },
+	{ LONG, VMCS_ENTRY_EVENT, EVENT_VALID | 0x830, "ENTRY_EVENT 80000830: an error code" },
+	{ REAL, VMCS_ENTRY_EVENT, EVENT_VALID | 0xb0d, "ENTRY_EVENT 80000b0d: an error code" },
+	{ LONG, VMCS_ENTRY_EVENT, EVENT_VALID | 0x480, "ENTRY_INSN_LENGTH 0: not the length" },
 	{ LONG, VMCS_LINK_POINTER, 0, "LINK_POINTER 0" },
 	{ LONG, VMCS_GUEST_GDTR_BASE, BIT(47), "GUEST_GDTR_BASE" },
 	{ LONG, VMCS_GUEST_IDTR_BASE, BIT(47), "GUEST_IDTR_BASE" },
@@ -174,6 +213,82 @@ static void test_rules_of_restricted_guests(void **state)
 	expect("GUEST_SS_RIGHTS c093: its DPL");
 }
 
+/* Rules on two fields, the second of which is set too. */
+static const struct {
+	struct broken rule;
+	enum vmcs_field field;
+	u64 value;
+} pairs[] = {
+	{ { LONG, VMCS_ENTRY_EVENT, EVENT_VALID | 0xb0e, "ENTRY_EVENT_ERROR 10000: bits" },
+	  VMCS_ENTRY_EVENT_ERROR,
+	  BIT(16) },
+	{ { LONG, VMCS_ENTRY_EVENT, EVENT_VALID | 0xb0e, NULL }, VMCS_ENTRY_EVENT_ERROR, 0xffff },
+	{ { LONG, VMCS_ENTRY_EVENT, EVENT_VALID | 0x480, NULL }, VMCS_ENTRY_INSN_LENGTH, 2 },
+	{ { LONG, VMCS_ENTRY_EVENT, EVENT_VALID | 0x603, "ENTRY_INSN_LENGTH 10: not" },
+	  VMCS_ENTRY_INSN_LENGTH,
+	  16 },
+	{ { LONG, VMCS_ENTRY_EVENT, 0x7fffffff, NULL }, VMCS_ENTRY_INSN_LENGTH, 0 },
+	{ { LONG, VMCS_ENTRY_EVENT, EVENT_VALID | 0x202, "GUEST_INTERRUPTIBILITY 2: an NMI" },
+	  VMCS_GUEST_INTERRUPTIBILITY,
+	  BLOCKED_BY_MOV_SS },
+	{ { LONG, VMCS_ENTRY_EVENT, EVENT_VALID | 0x202,
+	    "GUEST_INTERRUPTIBILITY 8: an NMI is "
+	    "injected while" },
+	  VMCS_GUEST_INTERRUPTIBILITY,
+	  BLOCKED_BY_NMI },
+	{ { LONG, VMCS_GUEST_ACTIVITY, 1, "GUEST_ACTIVITY 1: not active in a shadow" },
+	  VMCS_GUEST_INTERRUPTIBILITY,
+	  BLOCKED_BY_MOV_SS },
+	{ { LONG, VMCS_GUEST_ACTIVITY, 1, "GUEST_ACTIVITY 1: halted, and" },
+	  VMCS_ENTRY_EVENT,
+	  EVENT_VALID | 0x306 },
+	{ { LONG, VMCS_GUEST_ACTIVITY, 1, NULL }, VMCS_ENTRY_EVENT, EVENT_VALID | 0x312 },
+	{ { LONG, VMCS_GUEST_ACTIVITY, 1, NULL }, VMCS_ENTRY_EVENT, EVENT_VALID | 0x202 },
+	{ { LONG, VMCS_GUEST_PENDING_DEBUG, BIT(14), "GUEST_PENDING_DEBUG 4000: BS is on" },
+	  VMCS_GUEST_INTERRUPTIBILITY,
+	  BLOCKED_BY_MOV_SS },
+	{ { LONG, VMCS_GUEST_PENDING_DEBUG, BIT(14), "GUEST_PENDING_DEBUG 4000: BS is on" },
+	  VMCS_GUEST_ACTIVITY,
+	  1 },
+	{ { LONG, VMCS_GUEST_RFLAGS, RFLAGS_FIXED | RFLAGS_TF, "GUEST_PENDING_DEBUG 0: BS is off" },
+	  VMCS_GUEST_INTERRUPTIBILITY,
+	  BLOCKED_BY_MOV_SS },
+	{ { LONG, VMCS_GUEST_RFLAGS, RFLAGS_FIXED | RFLAGS_TF, NULL },
+	  VMCS_GUEST_PENDING_DEBUG,
+	  BIT(14) },
+	{ { LONG, VMCS_GUEST_GS_RIGHTS, 0x10000, "GUEST_GS_BASE 800000000000: not can" },
+	  VMCS_GUEST_GS_BASE,
+	  BIT(47) },
+	{ { LONG, VMCS_GUEST_DS_RIGHTS, 0x10000, NULL }, VMCS_GUEST_DS_BASE, BIT(47) },
+	{ { LONG, VMCS_GUEST_LDTR_RIGHTS, 0x82, "GUEST_LDTR_BASE 800000000000: too high" },
+	  VMCS_GUEST_LDTR_BASE,
+	  BIT(47) },
+};
+
+static void test_rules_on_two_fields(void **state)
+{
+	(void)state;
+	for (u32 i = 0; i < ARRAY_SIZE(pairs); i++) {
+		fill(pairs[i].rule.mode, false);
+		vmx_controls.words[WORD_PIN] = PIN_VIRTUAL_NMIS;
+		host_vmcs[pairs[i].rule.field] = pairs[i].rule.value;
+		host_vmcs[pairs[i].field] = pairs[i].value;
+		expect(pairs[i].rule.says);
+	}
+	fill(LONG, false);
+	vmx_cr4_allowed |= BIT(23);
+	host_vmcs[VMCS_GUEST_CR4] |= BIT(23);
+	expect("GUEST_CR4 802020: CET without WP");
+	host_vmcs[VMCS_GUEST_CR0] |= CR0_WP;
+	expect(NULL);
+	/* A step that branches end, in a shadow. */
+	fill(LONG, false);
+	host_vmcs[VMCS_GUEST_RFLAGS] |= RFLAGS_TF;
+	host_vmcs[VMCS_GUEST_DEBUGCTL] = BIT(1);
+	host_vmcs[VMCS_GUEST_INTERRUPTIBILITY] = BLOCKED_BY_MOV_SS;
+	expect(NULL);
+}
+
 /* What MOV CR0 leaves behind in protected mode fits only when all has been loaded again. */
 static void test_left_over_real_mode(void **state)
 {
@@ -193,6 +308,7 @@ int main(void)
 		cmocka_unit_test(test_good_states),
 		cmocka_unit_test(test_every_rule),
 		cmocka_unit_test(test_rules_of_restricted_guests),
+		cmocka_unit_test(test_rules_on_two_fields),
 		cmocka_unit_test(test_left_over_real_mode),
 	};
 
