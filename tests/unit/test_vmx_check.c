@@ -141,6 +141,7 @@ static const struct broken {
 	{ LONG, VMCS_GUEST_RIP, BIT(47), "GUEST_RIP 800000000000: not canonical" },
 	{ PROTECTED, VMCS_GUEST_RIP, BIT(32), "GUEST_RIP 100000000: above 4 GiB" },
 	{ LONG, VMCS_GUEST_RFLAGS, 0, "GUEST_RFLAGS 0: reserved" },
+	{ V8086, VMCS_GUEST_CR0, CR0_NE, "GUEST_RFLAGS 20002: VM in long mode or real mode" },
 	{ LONG, VMCS_GUEST_RFLAGS, 0xa, "GUEST_RFLAGS a: reserved" },
 	{ LONG, VMCS_ENTRY_EVENT, EVENT_VALID | 32, "GUEST_RFLAGS 2: an interrupt" },
 	{ LONG, VMCS_GUEST_INTERRUPTIBILITY, 3, "GUEST_INTERRUPTIBILITY 3: blocking by STI and" },
@@ -281,6 +282,12 @@ static void test_rules_on_two_fields(void **state)
 	expect("GUEST_CR4 802020: CET without WP");
 	host_vmcs[VMCS_GUEST_CR0] |= CR0_WP;
 	expect(NULL);
+	fill(LONG, false);
+	host_vmcs[VMCS_GUEST_RFLAGS] |= RFLAGS_IF;
+	host_vmcs[VMCS_ENTRY_EVENT] = EVENT_VALID | 32;
+	expect(NULL);
+	host_vmcs[VMCS_GUEST_INTERRUPTIBILITY] = BLOCKED_BY_STI;
+	expect("GUEST_INTERRUPTIBILITY 1: an interrupt is injected in a shadow");
 	/* A step that branches end, in a shadow. */
 	fill(LONG, false);
 	host_vmcs[VMCS_GUEST_RFLAGS] |= RFLAGS_TF;
