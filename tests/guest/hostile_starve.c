@@ -14,9 +14,9 @@
 
 #define CODE_16 0x00009b000000ffffull
 #define DATA_16 0x000093000000ffffull
-#define SEA_SIZE MIB(4)
 
-static u32 directory[1024] __aligned(4096);
+static u32 directory[1024] __aligned(4096), table[1024] __aligned(4096);
+static u16 sea[2048] __aligned(4096);
 
 static void open_gate(unsigned int vector)
 {
@@ -37,15 +37,15 @@ static void by_ac(void)
 	starve_ac();
 }
 
-/* All of the address space but its first 4 MiB is one 4 MiB page of MOV SS, EAX. */
+/* All of the address space but its first 4 MiB is one page of MOV SS, EAX. */
 static void prepare_sea(void)
 {
-	u16 *sea = (u16 *)STARVE_SEA;
-
-	for (u32 i = 0; i < SEA_SIZE / sizeof(*sea); i++)
+	for (u32 i = 0; i < ARRAY_SIZE(sea); i++)
 		sea[i] = 0xd08e;
-	for (u32 i = 0; i < 1024; i++)
-		directory[i] = STARVE_SEA | PTE_P | PTE_W | PTE_PS;
+	for (u32 i = 0; i < 1024; i++) {
+		table[i] = (u32)(ulong)sea | PTE_P | PTE_W;
+		directory[i] = (u32)(ulong)table | PTE_P | PTE_W;
+	}
 	directory[0] = PTE_P | PTE_W | PTE_PS;
 	write_cr4(read_cr4() | CR4_PSE);
 	write_cr3((ulong)directory);

@@ -6,7 +6,7 @@
 
 #define STARVE_CODE 0x8000 /* where the real-mode code is copied to */
 #define STARVE_STACK 0x7000
-#define STARVE_SEA 0x800000
+#define STARVE_SEA 0x400000 /* and up */
 
 #ifndef __ASSEMBLER__
 
