@@ -356,32 +356,7 @@ far_cs:	mov	%cs, %ax
 	mov	%ax, %ds:0
 	ret
 
-	/*
-	 * Of each #GP: the stack pointer before it and in its handler, the instruction and the
-	 * return address. The handler's way out is right whatever the frame is.
-	 */
-	.macro	gp_by insn, at
-	mov	%sp, %ds:\at
-	movw	$AT(771f), %ds:\at + 4
-	movw	$\at, %ds:0x20
-	movw	$AT(772f), %ds:0x22
-771:	\insn
-772:
-	.endm
-	test	msr
-	movw	$AT(on_msr), %es:4 * 13
-	mov	$0x12345678, %ecx
-	xor	%ax, %ax
-	xor	%dx, %dx
-	gp_by	rdmsr, 0
-	gp_by	wrmsr, 8
-	cli
-	ret
-on_msr:	mov	%ds:0x20, %bx
-	mov	%sp, 2(%bx)
-	pop	6(%bx)
-	mov	(%bx), %sp
-	jmp	*%ds:0x22
+#include "tests/guest/real_msr.inc"
 
 	/* TF is set behind the POPF, and traps after each of two NOPs and the POPF that ends it. */
 	test	steps
