@@ -63,7 +63,7 @@ void svm_clear_shadow(struct vcpu *vcpu)
 	vmcb_of(vcpu)->interrupt_shadow = 0;
 }
 
-void svm_interrupted_event(const struct vmcb *vmcb, struct vm_event *event)
+void svm_decode_event(const struct vmcb *vmcb, struct vm_event *event)
 {
 	u64 info = vmcb->exit_int_info;
 

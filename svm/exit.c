@@ -110,7 +110,7 @@ static __noinline void decode_more(struct vcpu *vcpu, struct vm_exit *exit)
 	struct svm_vcpu *svm = svm_of(vcpu);
 
 	if (svm->vmcb->exit_int_info & EVENT_VALID)
-		svm_interrupted_event(svm->vmcb, &exit->interrupted);
+		svm_decode_event(svm->vmcb, &exit->interrupted);
 	switch (svm->vmcb->exit_code) {
 	case SVM_EXIT_NPF:
 		decode_npf(svm->vmcb, exit);

@@ -64,7 +64,7 @@ bool svm_can_inject(struct vcpu *vcpu, enum event_kind kind);
 void svm_want_window(struct vcpu *vcpu, enum event_kind kind, bool want);
 void svm_clear_shadow(struct vcpu *vcpu);
 /* What a valid EXITINTINFO says was being delivered when the exit came. */
-void svm_interrupted_event(const struct vmcb *vmcb, struct vm_event *event);
+void svm_decode_event(const struct vmcb *vmcb, struct vm_event *event);
 
 /* run.c, exit.c */
 void svm_run(struct vcpu *vcpu, struct vm_exit *exit);

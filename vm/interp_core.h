@@ -148,7 +148,7 @@ struct interp_desc {
 	u32 selector;
 };
 
-/* vector is raised with the selector when it lies beyond its table. */
+/* vector is raised with the selector when it is null, or lies beyond its table. */
 enum interp_result interp_read_desc(struct interp *in, u32 selector, u8 vector,
 				    struct interp_desc *desc);
 /* Set bits of the type (DESC_ACCESSED, DESC_BUSY) in memory too, if they are clear. */

@@ -93,8 +93,6 @@ static enum interp_result read_code(struct interp *in, const struct delivery *d,
 	unsigned int cpl = interp_cpl(in), dpl;
 	enum interp_result result;
 
-	if (SELECTOR_IS_NULL(selector))
-		return interp_gp0(in);
 	result = interp_read_desc(in, selector, VECTOR_GP, desc);
 	if (result)
 		return result;

@@ -29,8 +29,6 @@ static enum interp_result find_code(struct interp *in, u32 selector, struct inte
 	unsigned int cpl = interp_cpl(in), rpl = selector & SELECTOR_RPL, dpl, type;
 	enum interp_result result;
 
-	if (SELECTOR_IS_NULL(selector))
-		return interp_gp0(in);
 	result = interp_read_desc(in, selector, VECTOR_GP, desc);
 	if (result)
 		return result;
@@ -139,8 +137,6 @@ enum interp_result interp_return_code(struct interp *in, const struct far_return
 	struct interp_desc desc;
 	enum interp_result result;
 
-	if (SELECTOR_IS_NULL(to->selector))
-		return interp_gp0(in);
 	result = interp_read_desc(in, to->selector, VECTOR_GP, &desc);
 	if (result)
 		return result;

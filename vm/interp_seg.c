@@ -19,7 +19,7 @@ enum interp_result interp_read_desc(struct interp *in, u32 selector, u8 vector,
 		limit = in->seg[SEG_LDTR].limit;
 		there = in->seg[SEG_LDTR].attr & SEG_ATTR_P;
 	}
-	if (!there || at + 7 > limit)
+	if (!there || at + 7 > limit || SELECTOR_IS_NULL(selector))
 		return interp_fault_selector(in, vector, selector);
 	desc->selector = selector & 0xffff;
 	desc->linear = (u32)(base + at);
@@ -82,8 +82,6 @@ enum interp_result interp_load_stack(struct interp *in, u32 selector, unsigned i
 	struct interp_desc desc;
 	enum interp_result result;
 
-	if (SELECTOR_IS_NULL(selector))
-		return interp_fault_error(in, vector, 0);
 	result = interp_read_desc(in, selector, vector, &desc);
 	if (result)
 		return result;

@@ -45,8 +45,6 @@ static enum interp_result load_tr(struct interp *in, u32 selector)
 	struct interp_desc desc;
 	enum interp_result result;
 
-	if (SELECTOR_IS_NULL(selector))
-		return interp_gp0(in);
 	if (selector & SELECTOR_LDT)
 		return interp_fault_selector(in, VECTOR_GP, selector);
 	result = interp_read_desc(in, selector, VECTOR_GP, &desc);

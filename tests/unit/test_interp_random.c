@@ -4,7 +4,7 @@
  * judge, with random operands and state, in real mode and in flat 32-bit protected mode. Registers,
  * flags, segments and memory must agree. Segment limits are left out: Unicorn does not check them.
  */
-#include "interp_fixture.h"
+#include "interp_opcodes.h"
 
 #include <unicorn/unicorn.h>
 
@@ -126,68 +126,6 @@ static uc_err run_theirs(struct pair *p, const struct vcpu_regs *start, bool str
 	return err;
 }
 
-static bool is_string(const struct insn *insn)
-{
-	return insn->map == 0 && insn->opcode >= 0xa4 && insn->opcode <= 0xaf &&
-	       (insn->opcode & 0xfe) != 0xa8;
-}
-
-static u64 shift_undefined(const struct insn *insn, u64 count)
-{
-	u64 width = insn->map ? insn->opsize * 8u : insn->opcode & 1 ? insn->opsize * 8u : 8;
-	u64 undefined = insn->map || (insn->reg & 7) >= 4 ? RFLAGS_AF : 0;
-
-	count &= 31;
-	if (!count)
-		return 0;
-	if (count > 1)
-		undefined |= RFLAGS_OF;
-	if (count > width || (count == width && insn->map))
-		undefined |= RFLAGS_CF;
-	return undefined;
-}
-
-/* Flags that the manuals leave undefined. */
-static u64 undefined_flags(const struct insn *insn, u64 cl)
-{
-	u8 op = insn->opcode, digit = insn->reg & 7;
-	u64 no_carry = RFLAGS_SF | RFLAGS_ZF | RFLAGS_AF | RFLAGS_PF;
-	u64 logic = 1 << 1 | 1 << 4 | 1 << 6;
-
-	if (insn->map == 1) {
-		if (op == 0xa3 || op == 0xab || op == 0xb3 || op == 0xba || op == 0xbb)
-			return RFLAGS_OF | RFLAGS_SF | RFLAGS_AF | RFLAGS_PF;
-		if (op == 0xbc || op == 0xbd)
-			return RFLAGS_STATUS & ~(u64)RFLAGS_ZF;
-		if (op == 0xa4 || op == 0xac)
-			return shift_undefined(insn, insn->imm);
-		if (op == 0xa5 || op == 0xad)
-			return shift_undefined(insn, cl);
-		return op == 0xaf ? no_carry : 0;
-	}
-	if (op < 0x40 && (op & 7) < 6)
-		return logic >> (op >> 3) & 1 ? RFLAGS_AF : 0;
-	if (op >= 0x80 && op <= 0x83)
-		return logic >> digit & 1 ? RFLAGS_AF : 0;
-	if (op == 0x84 || op == 0x85 || op == 0xa8 || op == 0xa9)
-		return RFLAGS_AF;
-	if (op == 0x27 || op == 0x2f)
-		return RFLAGS_OF;
-	if (op == 0x37 || op == 0x3f)
-		return RFLAGS_OF | RFLAGS_SF | RFLAGS_ZF | RFLAGS_PF;
-	if (op == 0xd4 || op == 0xd5)
-		return RFLAGS_OF | RFLAGS_AF | RFLAGS_CF;
-	if (op == 0x69 || op == 0x6b)
-		return no_carry;
-	if ((op & 0xfe) == 0xf6)
-		return digit < 2 ? RFLAGS_AF : digit < 4 ? 0 : digit < 6 ? no_carry : RFLAGS_STATUS;
-	if ((op & 0xfe) == 0xc0)
-		return shift_undefined(insn, insn->imm);
-	if (op >= 0xd0 && op <= 0xd3)
-		return shift_undefined(insn, op & 2 ? cl : 1);
-	return 0;
-}
-
 static char *hex(const u8 *bytes, unsigned int len)
 {
 	static char text[64];
@@ -228,42 +166,6 @@ static void compare(struct pair *p, const struct vcpu_regs *start, const u8 *byt
 	/* A difference further up stays until it is found. */
 	if (memcmp(m->memory, p->theirs, p->code & 0xff0 ? 0x20000 : MEMORY_SIZE))
 		fail_msg("%d%s: memory differs", p->real, text);
-}
-
-/* In which mode is an opcode compared? What is in neither list is tested in test_interp.c. */
-#define IN_REAL 1u
-#define IN_FLAT 2u
-
-static u32 where0(u32 op)
-{
-	static const u8 nowhere[] = { 0x0f, 0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65, 0x66, 0x67, 0x6c,
-				      0x6d, 0x6e, 0x6f, 0x9b, 0xcc, 0xcd, 0xce, 0xd8, 0xd9, 0xda,
-				      0xdb, 0xdc, 0xdd, 0xde, 0xdf, 0xe4, 0xe5, 0xe6, 0xe7, 0xec,
-				      0xed, 0xee, 0xef, 0xf0, 0xf1, 0xf2, 0xf3, 0xf4 };
-	static const u8 real_only[] = { 0x07, 0x17, 0x1f, 0x8e, 0x9a, 0xc4,
-					0xc5, 0xca, 0xcb, 0xcf, 0xea };
-
-	if (memchr(nowhere, (int)op, sizeof(nowhere)))
-		return 0;
-	if (op == 0x63)
-		return IN_FLAT;
-	return memchr(real_only, (int)op, sizeof(real_only)) ? IN_REAL : IN_REAL | IN_FLAT;
-}
-
-static u32 where1(u32 op)
-{
-	static const u8 both[] = { 0x0d, 0x18, 0x1f, 0xa0, 0xa8, 0xa3, 0xa4, 0xa5, 0xab,
-				   0xac, 0xad, 0xaf, 0xb0, 0xb1, 0xb3, 0xb6, 0xb7, 0xba,
-				   0xbb, 0xbc, 0xbd, 0xbe, 0xbf, 0xc0, 0xc1, 0xc7 };
-	static const u8 real_only[] = { 0xa1, 0xa9, 0xb2, 0xb4, 0xb5 };
-
-	if ((op >= 0x40 && op < 0x50) || (op >= 0x80 && op < 0xa0) || (op >= 0xc8 && op < 0xd0))
-		return IN_REAL | IN_FLAT;
-	if (op == 0x02 || op == 0x03)
-		return IN_FLAT;
-	if (memchr(both, (int)op, sizeof(both)))
-		return IN_REAL | IN_FLAT;
-	return memchr(real_only, (int)op, sizeof(real_only)) ? IN_REAL : 0;
 }
 
 /* The opcode, random prefixes and operands. */
@@ -316,27 +218,6 @@ static void tame(struct pair *p, u8 *bytes, unsigned int modrm_at)
 		at += insn.addrsize == 4 && (insn.modrm & 7) == 4 ? 2 : 1;
 	if (insn.addrsize == 4 && at + 4 <= 15)
 		bytes[at + 2] = bytes[at + 3] = 0;
-}
-
-/*
- * What Unicorn 2.0 cannot judge. It refuses prefetches of registers, does not know the second
- * encoding of TEST, has the flags of a locked NEG wrong, takes the count of RET as signed; its ENTER
- * sets as much of rBP as the stack is wide. What BSWAP makes of 16 bits is undefined.
- */
-static bool unicorn_lacks(const struct insn *insn, bool real)
-{
-	u8 op = insn->opcode;
-
-	if (insn->map == 1)
-		return (op >= 0xc8 && op <= 0xcf && insn->opsize == 2) ||
-		       ((op == 0x0d || op == 0x18) && !insn->mem);
-	if (op == 0xc8)
-		return insn->opsize != (real ? 2 : 4);
-	if (op == 0xc2 || op == 0xca)
-		return insn->imm >= 0x8000;
-	if ((op & 0xfe) == 0xf6)
-		return insn->prefixes & INSN_PFX_LOCK || (insn->reg & 7) == 1;
-	return false;
 }
 
 /* Of faults those that do not depend on segments: #DE and #BR. */

@@ -264,6 +264,9 @@ static const struct {
 	{ { LONG, VMCS_GUEST_LDTR_RIGHTS, 0x82, "GUEST_LDTR_BASE 800000000000: too high" },
 	  VMCS_GUEST_LDTR_BASE,
 	  BIT(47) },
+	{ { LONG, VMCS_GUEST_LDTR_RIGHTS, 0x82, "GUEST_LDTR 4: a selector of the LDT" },
+	  VMCS_GUEST_LDTR,
+	  4 },
 };
 
 static void test_rules_on_two_fields(void **state)
