@@ -5,12 +5,15 @@
  */
 #pragma once
 
+#include "arch/this_cpu.h"
 #include "lib/types.h"
 
 /* Variables that start-up computes and nobody changes after ro_after_init_seal(). */
 #define __ro_after_init __section(".ro_after_init")
 
 #define MAX_CPUS 256u
+
+struct tlb_space;
 
 /* What a CPU is doing, for whoever wants to reach it. */
 enum cpu_mode {
@@ -43,6 +46,10 @@ struct percpu {
 	u32 index; /* [const] 0 is the boot CPU */
 	u32 apic_id; /* [const] */
 	u32 mode; /* [atomic] enum cpu_mode */
+	u32 entries; /* [atomic] counts attempts to enter a guest: tells one stay from the next */
+	const struct tlb_space *space; /* [atomic] of the VM whose vCPU it runs, see mm/tlb.h */
+	u32 walks; /* [atomic] odd: it reads the tables of `walking` now, without a lock */
+	const struct tlb_space *walking; /* [atomic] */
 	u32 nmi_seen; /* [self] set by every NMI: see vmx/enter.S */
 	u32 attention; /* [atomic] 1: its main loop must look again before it enters or sleeps */
 	u32 online; /* [atomic] 1: up, in the main loop */
@@ -54,6 +61,7 @@ struct percpu {
 	void *backend; /* [self] of svm/ or vmx/ */
 	void *sched; /* [const] of vm/ */
 	u64 interrupts, nmis, ipis; /* [self] */
+	u64 tlb_flushes; /* [self] at entries that found the generation behind */
 #ifdef SILL_DEBUG
 	u8 lock_ranks[16]; /* [self] */
 	u32 lock_depth;
@@ -62,15 +70,6 @@ struct percpu {
 
 extern struct percpu *cpus[MAX_CPUS];
 extern u32 cpu_count; /* CPUs that are up */
-
-static inline struct percpu *this_cpu(void)
-{
-	struct percpu *cpu;
-
-	/* Not volatile: the answer never changes on a CPU, so the compiler need not ask twice. */
-	asm("mov %%gs:0, %0" : "=r"(cpu));
-	return cpu;
-}
 
 /*
  * Make cpu the calling CPU's own: GDT, TSS, GS base, IDT. Once: it sets GS to null on its way,

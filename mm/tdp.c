@@ -143,7 +143,7 @@ static u64 *result_counter(struct tdp_stats *stats, enum tdp_result result)
 enum tdp_result tdp_fault(struct tdp *tdp, gpa_t gpa, unsigned int access)
 {
 	const struct mem_slot *slot = guest_mem_slot(tdp->mem, gpa_to_gfn(gpa));
-	enum tdp_result result = TDP_RETRY;
+	enum tdp_result result;
 	u64 *counter;
 
 	atomic_fetch_add(&tdp->stats.pf_taken, 1u);
@@ -152,10 +152,9 @@ enum tdp_result tdp_fault(struct tdp *tdp, gpa_t gpa, unsigned int access)
 		atomic_fetch_add(&tdp->stats.pf_emulate, 1u);
 		return TDP_EMULATE;
 	}
-	if (likely(tlb_walk_begin(&tdp->tlb))) {
-		result = fault_resolve(tdp, slot, gpa_to_gfn(gpa), access);
-		tlb_walk_end(&tdp->tlb);
-	}
+	tlb_walk_begin(&tdp->tlb);
+	result = fault_resolve(tdp, slot, gpa_to_gfn(gpa), access);
+	tlb_walk_end();
 	counter = result_counter(&tdp->stats, result);
 	if (counter)
 		atomic_fetch_add(counter, 1u);
@@ -236,8 +235,7 @@ unsigned int tdp_walk(struct tdp *tdp, gpa_t gpa, struct tdp_walk_step *steps)
 
 	if (!tdp_covers(tdp, gfn))
 		return 0;
-	while (!tlb_walk_begin(&tdp->tlb))
-		__builtin_ia32_pause();
+	tlb_walk_begin(&tdp->tlb);
 	entry = tdp_entry_root(tdp, gfn);
 	for (;;) {
 		steps[count++] = (struct tdp_walk_step){ .level = entry.level, .spte = entry.spte };
@@ -245,6 +243,6 @@ unsigned int tdp_walk(struct tdp *tdp, gpa_t gpa, struct tdp_walk_step *steps)
 			break;
 		entry = tdp_entry_below(tdp->fmt, entry);
 	}
-	tlb_walk_end(&tdp->tlb);
+	tlb_walk_end();
 	return count;
 }

@@ -2,51 +2,119 @@
 /*
  * Shootdown rounds. A round ends the life of what was removed from a tree before it, for
  * all who could still hold it: translation caches, by the generation and the kick; and
- * code that walks the tables without a lock, by waiting for it. No lock.
+ * code that walks the tables without a lock, by waiting for it.
+ *
+ *	a CPU that enters                  a round
+ *	mode = GUEST                       (entries were removed)
+ *	full barrier                       generation++, a full barrier
+ *	read generation: behind? flush     mode == GUEST? kick it, wait until it has left
+ *
+ * Whichever comes first, one of the two sees the other. A walk does the same with `walks` and
+ * the entries it reads. tests/model/tlb.pml checks this, and what becomes of it in another order.
+ *
+ * Nobody waits for a CPU that is outside of guests and walks, as those are that wait here: so two
+ * who begin rounds at once, of one space or two, never wait for each other.
  */
 #include "mm/tlb.h"
 
-#include "lib/types.h"
+#include "arch/apic.h"
 
-static void (*tlb_kick)(const struct tlb_space *space); /* [atomic] */
-
-void tlb_set_kick(void (*kick)(const struct tlb_space *space))
+/* The calling CPU's own entries never match: it is in the hypervisor, outside of walks. */
+static bool in_guest(const struct percpu *cpu, const struct tlb_space *space)
 {
-	atomic_store(&tlb_kick, kick);
+	return atomic_load(&cpu->mode) == CPU_GUEST && atomic_load(&cpu->space) == space;
+}
+
+static void kick(const struct percpu *cpu)
+{
+	this_cpu()->ipis++;
+	apic_send_nmi(cpu->apic_id);
 }
 
 /*
- * A walker that began before the drain may hold pointers to what was removed, and is waited for;
- * one that begins later cannot find it. Those that come while the count is waited for are turned
- * away, or a steady stream of them could keep it from ever being 0:
- *
- *	walker                               drain
- *	walkers++                            (entries were removed)
- *	draining? then walkers--, go away    draining++
- *	read the tables                      walkers == 0? then go on
- *
- * Both increments are full barriers: whichever comes first, the other side sees it. (The walker
- * looks at draining before its increment too, but only so as not to disturb the count.)
+ * Kick all CPUs that are in a guest with space, then wait for each. What they were doing is told
+ * apart from what they do next by the count of their entries, which is read first: one that has
+ * entered again has seen the new generation.
  */
-static void tlb_drain_walkers(struct tlb_space *space)
+static void empty_guests(struct tlb_space *space)
 {
-	atomic_fetch_add(&space->draining, 1u);
-	while (atomic_load(&space->walkers))
-		__builtin_ia32_pause();
-	atomic_fetch_sub(&space->draining, 1u);
+	u32 stays[MAX_CPUS];
+	u64 kicked[MAX_CPUS / 64] = { 0 };
+	u64 sent = 0;
+
+	for (u32 i = 0; i < cpu_count; i++) {
+		stays[i] = atomic_load(&cpus[i]->entries);
+		if (!in_guest(cpus[i], space))
+			continue;
+		kick(cpus[i]);
+		kicked[i / 64] |= BIT(i % 64);
+		sent++;
+	}
+	for (u32 i = 0; i < cpu_count; i++) {
+		while ((kicked[i / 64] & BIT(i % 64)) && atomic_load(&cpus[i]->mode) == CPU_GUEST &&
+		       atomic_load(&cpus[i]->entries) == stays[i])
+			__builtin_ia32_pause();
+	}
+	atomic_fetch_add(&space->stats.ipis_sent, sent);
+	atomic_fetch_add(&space->stats.ipis_avoided, cpu_count - 1 - sent);
+}
+
+void tlb_wait_for_walks(struct tlb_space *space)
+{
+	for (u32 i = 0; i < cpu_count; i++) {
+		u32 walk = atomic_load(&cpus[i]->walks);
+
+		if (!(walk & 1) || atomic_load(&cpus[i]->walking) != space)
+			continue;
+		atomic_fetch_add(&space->stats.walks_waited, 1u);
+		while (atomic_load(&cpus[i]->walks) == walk)
+			__builtin_ia32_pause();
+	}
+}
+
+static void make_round(struct tlb_space *space)
+{
+	/* Who has taken a number by now removed what it did before that: this round serves it. */
+	u64 served = atomic_load(&space->asked);
+
+	atomic_fetch_add(&space->generation, 1u);
+	atomic_fetch_add(&space->stats.remote_tlb_flush, 1u);
+	empty_guests(space);
+	tlb_wait_for_walks(space);
+	atomic_store(&space->done, served);
 }
 
 void tlb_shootdown(struct tlb_space *space)
 {
-	void (*kick)(const struct tlb_space *space) = atomic_load(&tlb_kick);
+	u64 number = atomic_fetch_add(&space->asked, 1u) + 1;
 
-	/*
-	 * The generation first, with the barrier that the addition is: a CPU that enters after the
-	 * kick has looked at it sees the new generation and flushes.
-	 */
-	atomic_fetch_add(&space->generation, 1u);
-	atomic_fetch_add(&space->rounds, 1u);
-	if (kick)
-		kick(space);
-	tlb_drain_walkers(space);
+	atomic_fetch_add(&space->stats.remote_tlb_flush_requests, 1u);
+	while (atomic_load(&space->done) < number) {
+		if (atomic_xchg(&space->busy, 1u)) {
+			__builtin_ia32_pause();
+			continue;
+		}
+		if (atomic_load(&space->done) < number)
+			make_round(space);
+		atomic_store(&space->busy, 0u);
+	}
+}
+
+/*
+ * A CPU may have left its guest already, and look at memory, though it does not say so yet: so each
+ * has to come by its next entry, or to stop running vCPUs of the VM.
+ */
+void tlb_wait_for_exits(struct tlb_space *space)
+{
+	for (u32 i = 0; i < cpu_count; i++) {
+		u32 stay = atomic_load(&cpus[i]->entries);
+
+		if (atomic_load(&cpus[i]->space) != space)
+			continue;
+		if (in_guest(cpus[i], space))
+			kick(cpus[i]);
+		while (atomic_load(&cpus[i]->space) == space &&
+		       atomic_load(&cpus[i]->entries) == stay)
+			__builtin_ia32_pause();
+	}
 }

@@ -150,7 +150,7 @@ void vcpu_exit(struct vcpu *vcpu, const struct vm_exit *exit)
 	handlers[exit->kind](vcpu, exit);
 }
 
-void vcpu_run(struct vcpu *vcpu)
+static void run(struct vcpu *vcpu)
 {
 	struct vm_exit exit;
 
@@ -166,4 +166,14 @@ void vcpu_run(struct vcpu *vcpu)
 		vcpu_exit(vcpu, &exit);
 		look_around(vcpu);
 	}
+}
+
+void vcpu_run(struct vcpu *vcpu)
+{
+	struct percpu *cpu = this_cpu();
+
+	/* From here on this CPU holds pointers to the guest's memory, and enters with its tables. */
+	atomic_store(&cpu->space, &vcpu->vm->tdp.tlb);
+	run(vcpu);
+	atomic_store(&cpu->space, NULL);
 }

@@ -22,7 +22,8 @@ static void test_create(void **state)
 static void check_fault(u64 gpa)
 {
 	unsigned int level = fixture_leaf_level(gpa);
-	u64 fixed = tdp.stats.pf_fixed, rounds = tdp.tlb.rounds, spurious = tdp.stats.pf_spurious;
+	u64 fixed = tdp.stats.pf_fixed, rounds = tdp.tlb.stats.remote_tlb_flush,
+	    spurious = tdp.stats.pf_spurious;
 	struct tdp_walk_step step;
 	pfn_t pfn = mem_slot_pfn(guest_mem_slot(&fixture_mem, gpa_to_gfn(GPA(gpa))),
 				 gpa_to_gfn(GPA(gpa)));
@@ -36,7 +37,7 @@ static void check_fault(u64 gpa)
 	assert_int_equal(tdp_fault(&tdp, GPA(gpa), ACCESS_EXEC), TDP_SPURIOUS);
 	assert_int_equal(tdp.stats.pf_fixed, fixed + 1);
 	assert_int_equal(tdp.stats.pf_spurious, spurious + 1);
-	assert_int_equal(tdp.tlb.rounds, rounds);
+	assert_int_equal(tdp.tlb.stats.remote_tlb_flush, rounds);
 	tree_check();
 }
 
@@ -129,28 +130,28 @@ static void test_zap_costs(void **state)
 	zap(GIB(1), GIB(1));
 	zap(GIB(2), GIB(1));
 	tdp_zap(&tdp, GFN(BIT(36)), GFN(~0ull));
-	assert_int_equal(tdp.tlb.rounds, 0);
+	assert_int_equal(tdp.tlb.stats.remote_tlb_flush, 0);
 
 	for (u64 gpa = 0; gpa < GIB(1); gpa += MIB(2))
 		assert_int_equal(fault(gpa), TDP_FIXED);
 	assert_int_equal(fault(GIB(1)), TDP_FIXED);
 	for (u64 offset = 0; offset < MIB(8); offset += PAGE_SIZE)
 		assert_int_equal(fault(top + offset), TDP_FIXED);
-	assert_int_equal(tdp.tlb.rounds, 0);
+	assert_int_equal(tdp.tlb.stats.remote_tlb_flush, 0);
 	/* Root; 0..512 GiB and its GiB 0; the other end, its GiB, and four tables of pages. */
 	assert_int_equal(tree_check().tables, 1 + 2 + 2 + 4);
 
 	zap(MIB(2), MIB(4)); /* one leaf */
-	assert_int_equal(tdp.tlb.rounds, 1);
+	assert_int_equal(tdp.tlb.stats.remote_tlb_flush, 1);
 	assert_int_equal(tree_check().leaves[LEVEL_2M], 511);
 	zap(MIB(2), MIB(4));
-	assert_int_equal(tdp.tlb.rounds, 1);
+	assert_int_equal(tdp.tlb.stats.remote_tlb_flush, 1);
 	zap(top + MIB(1), BIT(48)); /* half a table of pages and three whole ones */
-	assert_int_equal(tdp.tlb.rounds, 2);
+	assert_int_equal(tdp.tlb.stats.remote_tlb_flush, 2);
 	assert_int_equal(tree_check().leaves[LEVEL_4K], 256);
 	assert_int_equal(tdp.stats.table_pages, 1 + 2 + 2 + 1);
 	zap(0, ~0ull << 12); /* all the rest */
-	assert_int_equal(tdp.tlb.rounds, 3);
+	assert_int_equal(tdp.tlb.stats.remote_tlb_flush, 3);
 	assert_int_equal(tree_check().tables, 1);
 	assert_int_equal(tdp.tlb.generation, 4);
 }
@@ -175,7 +176,7 @@ static void test_zap_part_of_leaf(void **state)
 	assert_int_equal(tree_check().empty, 0);
 	zap(GIB(3) - PAGE_SIZE, GIB(3));
 	assert_int_equal(tree_check().tables, 1);
-	assert_int_equal(tdp.tlb.rounds, 3);
+	assert_int_equal(tdp.tlb.stats.remote_tlb_flush, 3);
 }
 
 /* The last leaf of a table takes its table with it, and that the one above, in the same round. */
@@ -193,7 +194,7 @@ static void test_zap_frees_empty_tables(void **state)
 	assert_int_equal(tree_check().tables, 4);
 	zap(top + MIB(5) - PAGE_SIZE, top + MIB(5) + PAGE_SIZE);
 	assert_int_equal(tree_check().tables, 1);
-	assert_int_equal(tdp.tlb.rounds, 3);
+	assert_int_equal(tdp.tlb.stats.remote_tlb_flush, 3);
 }
 
 /* With n table frames left for every n: a fault needs three, and creation one. */
@@ -254,7 +255,8 @@ static void random_run(struct leaf *leaves, u32 room, u32 steps)
 	for (u32 step = 0; step < steps; step++) {
 		const struct fixture_slot *slot = &fixture_slots[rand() % (int)FIXTURE_SLOTS];
 		u64 gpa = slot->gpa + (u64)rand() % MIN(slot->len, (u64)MIB(64));
-		u64 size = level_size(fixture_leaf_level(gpa)), rounds = tdp.tlb.rounds;
+		u64 size = level_size(fixture_leaf_level(gpa)),
+		    rounds = tdp.tlb.stats.remote_tlb_flush;
 
 		if (rand() % 8 && count < room) {
 			enum tdp_result result = fault(gpa);
@@ -264,14 +266,14 @@ static void random_run(struct leaf *leaves, u32 room, u32 steps)
 								 align_down(gpa, size) + size };
 			else
 				assert_int_equal(result, TDP_SPURIOUS);
-			assert_int_equal(tdp.tlb.rounds, rounds);
+			assert_int_equal(tdp.tlb.stats.remote_tlb_flush, rounds);
 		} else {
 			u64 start = align_down(gpa, PAGE_SIZE);
 			u64 limit = start + ((u64)rand() % (1u << (u32)rand() % 16)) * PAGE_SIZE;
 			u32 removed = start < limit ? model_zap(leaves, &count, start, limit) : 0;
 
 			zap(start, limit);
-			assert_int_equal(tdp.tlb.rounds, rounds + (removed != 0));
+			assert_int_equal(tdp.tlb.stats.remote_tlb_flush, rounds + (removed != 0));
 		}
 		if (step % 16 == 0) {
 			struct tree_count tree = tree_check();

@@ -16,13 +16,13 @@ static struct {
 	struct tdp_entry walker; /* has stopped in a table that is being removed */
 } mid_zap;
 
-static void kick_mid_zap(const struct tlb_space *space)
+static void nmi_mid_zap(u32 id)
 {
-	assert_ptr_equal(space, &tdp.tlb);
+	assert_int_equal(id, HOST_SPARE_CPU);
 	assert_int_equal(tdp.lock.locked, 1);
 	mid_zap.calls++;
 	/* CPUs that enter from now on flush; nothing that others may still use has been freed. */
-	assert_true(space->generation > mid_zap.generation);
+	assert_true(tdp.tlb.generation > mid_zap.generation);
 	assert_int_equal(tdp.stats.table_pages, mid_zap.tables);
 	assert_int_equal(tdp.tables.frames, mid_zap.tables);
 	/* Gone for all who begin now, but not to be mapped again before the flush. */
@@ -36,44 +36,33 @@ static void kick_mid_zap(const struct tlb_space *space)
 	if (mid_zap.walker.sptep) {
 		assert_false(tdp_spte_add(&tdp, mid_zap.walker, 1));
 		assert_true(spte_is_frozen(tdp.fmt, *mid_zap.walker.sptep));
-		tlb_walk_end(&tdp.tlb);
+		cpus[1]->walks++;
 	}
+	cpus[HOST_SPARE_CPU]->mode = CPU_HOST;
 }
 
 static void test_mid_zap(void **state)
 {
 	(void)state;
 	fixture_start(&spte_format_npt, LEVEL_4K);
-	tlb_set_kick(kick_mid_zap);
 	for (u64 gpa = 0; gpa < MIB(512); gpa += MIB(1))
 		assert_int_equal(fault(gpa), TDP_FIXED);
 	/* Keeps the table above in use; or the zap would remove that too, and MIB(600) with it. */
 	assert_int_equal(fault(MIB(700)), TDP_FIXED);
 	/* A CPU reads tables without a lock, and only goes on in the middle of the round. */
-	assert_true(tlb_walk_begin(&tdp.tlb));
+	cpus[1]->walking = &tdp.tlb;
+	cpus[1]->walks++;
 	mid_zap.walker = tdp_entry_lowest(tdp.fmt, tdp_entry_root(&tdp, GFN(5)));
 	assert_int_equal(mid_zap.walker.level, LEVEL_4K);
 	mid_zap.tables = tdp.stats.table_pages;
 	mid_zap.generation = tdp.tlb.generation;
+	enter_spare_cpu(nmi_mid_zap);
 	zap(0, MIB(512));
 	assert_int_equal(mid_zap.calls, 1);
-	tlb_set_kick(NULL);
+	assert_int_equal(tdp.tlb.stats.ipis_sent, 1);
+	assert_int_equal(tdp.tlb.stats.ipis_avoided, HOST_CPUS - 1);
 	assert_int_equal(fault(0), TDP_FIXED);
 	assert_int_equal(tree_check().leaves[LEVEL_4K], 4);
-}
-
-/* While a round waits for walkers, no new ones begin. */
-static void test_drain(void **state)
-{
-	(void)state;
-	tdp.tlb.draining = 1;
-	assert_int_equal(fault(0), TDP_RETRY);
-	assert_false(tlb_walk_begin(&tdp.tlb));
-	assert_int_equal(tdp.tlb.walkers, 0);
-	tdp.tlb.draining = 0;
-	assert_int_equal(fault(0), TDP_FIXED);
-	assert_int_equal(tdp.stats.pf_retry, 1);
-	tree_check();
 }
 
 static bool round_over;
@@ -92,14 +81,14 @@ static void test_round_waits_for_walkers(void **state)
 
 	(void)state;
 	round_over = false;
-	assert_true(tlb_walk_begin(&tdp.tlb));
+	tlb_walk_begin(&tdp.tlb);
 	assert_int_equal(pthread_create(&thread, NULL, round_thread, &tdp.tlb), 0);
-	while (!atomic_load(&tdp.tlb.draining) && !atomic_load(&round_over))
+	while (!atomic_load(&tdp.tlb.stats.walks_waited) && !atomic_load(&round_over))
 		sched_yield();
 	for (u32 i = 0; i < 100; i++)
 		sched_yield();
 	assert_false(atomic_load(&round_over));
-	tlb_walk_end(&tdp.tlb);
+	tlb_walk_end();
 	assert_int_equal(pthread_join(thread, NULL), 0);
 	assert_true(round_over);
 }
@@ -188,7 +177,7 @@ static void *zap_thread(void *arg)
 {
 	unsigned int seed = *(unsigned int *)arg;
 
-	while (atomic_load(&tdp.tlb.rounds) < ROUNDS) {
+	while (atomic_load(&tdp.tlb.stats.remote_tlb_flush) < ROUNDS) {
 		u64 start = align_down(random_gpa(&seed), PAGE_SIZE);
 
 		if ((u32)rand_r(&seed) % 4)
@@ -201,11 +190,13 @@ static void *zap_thread(void *arg)
 }
 
 /* Give others time to meet what is frozen; not by sleeping, they may wait for the lock. */
-static void kick_linger(const struct tlb_space *space)
+static void nmi_linger(u32 id)
 {
-	(void)space;
+	(void)id;
 	for (u32 i = 0; i < 300; i++)
 		__builtin_ia32_pause();
+	/* Has left the guest, and is in it again. */
+	atomic_fetch_add(&cpus[HOST_SPARE_CPU]->entries, 1u);
 }
 
 static void test_threads(void **state)
@@ -216,7 +207,7 @@ static void test_threads(void **state)
 
 	(void)state;
 	zaps_done = false;
-	tlb_set_kick(kick_linger);
+	enter_spare_cpu(nmi_linger);
 	for (u32 i = 0; i < THREADS; i++) {
 		seeds[i] = i + 10;
 		assert_int_equal(pthread_create(&threads[i], NULL,
@@ -235,6 +226,7 @@ static void test_threads(void **state)
 			 tdp.stats.pf_taken);
 	assert_true(tree_leaves(&tree) <= tdp.stats.pf_fixed);
 	zap(0, BIT(48));
+	cpus[HOST_SPARE_CPU]->mode = CPU_HOST;
 	assert_int_equal(tree_check().tables, 1);
 }
 
@@ -242,7 +234,6 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_mid_zap, start_npt, end),
-		cmocka_unit_test_setup_teardown(test_drain, start_npt, end),
 		cmocka_unit_test_setup_teardown(test_round_waits_for_walkers, start_npt, end),
 		cmocka_unit_test_setup_teardown(test_funnel_checks, start_npt, end),
 		cmocka_unit_test_setup_teardown(test_threads, start_npt, end),

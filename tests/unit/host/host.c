@@ -8,8 +8,10 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
+#include "arch/apic.h"
 #include "arch/clock.h"
 #include "arch/lock.h"
+#include "arch/percpu.h"
 #include "lib/log.h"
 
 unsigned char *host_memory;
@@ -30,6 +32,36 @@ void host_memory_reset(u64 size)
 	if (host_memory == MAP_FAILED)
 		abort();
 	host_memory_size = size;
+}
+
+static struct percpu host_cpus[HOST_CPUS + 1];
+struct percpu *cpus[MAX_CPUS];
+u32 cpu_count = HOST_CPUS + 1;
+void (*host_nmi)(u32 id);
+
+static __attribute__((constructor)) void host_cpus_init(void)
+{
+	for (u32 i = 0; i < cpu_count; i++) {
+		host_cpus[i].index = host_cpus[i].apic_id = i;
+		cpus[i] = &host_cpus[i];
+	}
+}
+
+/* The main thread is the first CPU; others take the next one in turn when they first ask. */
+struct percpu *this_cpu(void)
+{
+	static u32 threads;
+	static _Thread_local struct percpu *mine;
+
+	if (!mine)
+		mine = cpus[atomic_fetch_add(&threads, 1u) % HOST_CPUS];
+	return mine;
+}
+
+void apic_send_nmi(u32 id)
+{
+	if (host_nmi)
+		host_nmi(id);
 }
 
 u64 clock_ns(void)

@@ -17,6 +17,15 @@
 /* Map (again) size bytes of zeroed simulated physical memory. */
 void host_memory_reset(u64 size);
 
+/*
+ * Threads are CPUs; no more than this many at once. One more CPU is no thread's: a test can put
+ * it into a guest.
+ */
+#define HOST_CPUS 15u
+#define HOST_SPARE_CPU HOST_CPUS
+/* An NMI is sent to the CPU with this APIC id. NULL: it is lost. */
+extern void (*host_nmi)(u32 id);
+
 /* What clock_ns() returns. */
 extern u64 host_clock_ns;
 

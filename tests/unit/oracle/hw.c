@@ -31,9 +31,11 @@ static bool whim(u32 n)
 
 void hw_reset(void)
 {
-	memset(hw_cpus, 0, sizeof(hw_cpus[0]) * world.config->cpus);
-	for (u32 i = 0; i < world.config->cpus; i++) {
-		hw_cpus[i].percpu.index = i;
+	cpu_count = world.config->cpus + world.config->managers;
+	memset(hw_cpus, 0, sizeof(hw_cpus[0]) * cpu_count);
+	for (u32 i = 0; i < cpu_count; i++) {
+		cpus[i] = &hw_cpus[i].percpu;
+		hw_cpus[i].percpu.index = hw_cpus[i].percpu.apic_id = i;
 		for (u32 space = 0; space < MAX_SPACES; space++)
 			hw_cpus[i].vcpus[space].vm = &world.vms[space];
 	}

@@ -37,7 +37,8 @@ struct hw_walk {
 };
 
 struct hw_cpu {
-	struct percpu percpu;
+	struct percpu percpu; /* management threads run on CPUs too, and enter no guest */
+	u32 nmi; /* [atomic] a kick is under way to it, or has come */
 	struct vcpu vcpus[MAX_SPACES];
 	bool in_guest;
 	u32 space; /* that it is in, or was in last */
@@ -60,9 +61,6 @@ bool hw_stays(struct hw_cpu *cpu);
 void hw_speculate(struct hw_cpu *cpu);
 /* A guest access; false: it ends in a violation. */
 bool hw_access(struct hw_cpu *cpu, u64 gfn, unsigned int access);
-
-/* What the kernel will register: IPIs to the CPUs that are in a guest with space, and wait. */
-void hw_kick(const struct tlb_space *space);
 
 /* For the judge: report CPUs that may use what they must not. */
 void hw_check_dead(void);

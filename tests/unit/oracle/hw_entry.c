@@ -3,12 +3,16 @@
  * How the simulated CPUs enter and leave guests, are kicked out of them, and flush; and what
  * they could still use of what is gone. The entry itself is the kernel's: vcpu_may_enter().
  */
+#include "arch/apic.h"
 #include "hw.h"
 #include "report.h"
 
+struct percpu *cpus[MAX_CPUS];
+u32 cpu_count;
+
 struct percpu *this_cpu(void)
 {
-	return &sched.current->cpu->percpu;
+	return &hw_cpus[sched.current ? sched.current->index : 0].percpu;
 }
 
 /* What the hardware does when it is told to flush: everything that is tagged with the space. */
@@ -38,9 +42,7 @@ void hw_enter(struct hw_cpu *cpu, u32 space)
 		return;
 	hw_exit(cpu);
 	cpu->space = space;
-	atomic_store(&cpu->percpu.vcpu, vcpu);
-	/* Tells two stays apart, for those who wait for the end of the first one. */
-	atomic_store(&cpu->percpu.entries, cpu->percpu.entries + 1);
+	atomic_store(&cpu->percpu.space, &vcpu->vm->tdp.tlb);
 	if (!vcpu_may_enter(vcpu))
 		return;
 	cpu->in_guest = true;
@@ -64,43 +66,18 @@ bool hw_stays(struct hw_cpu *cpu)
 	if (!cpu->in_guest)
 		return false;
 	/* The kick arrives when it likes to. */
-	if (atomic_load(&cpu->percpu.nmi) && (world.config->lazy_cpu || chance(3))) {
-		atomic_store(&cpu->percpu.nmi, 0u);
+	if (atomic_load(&cpu->nmi) && (world.config->lazy_cpu || chance(3))) {
+		atomic_store(&cpu->nmi, 0u);
 		hw_exit(cpu);
 	}
 	return cpu->in_guest;
 }
 
-static bool in_guest_with(struct hw_cpu *cpu, const struct tlb_space *space)
+/* The IPI is under way. */
+void apic_send_nmi(u32 id)
 {
-	const struct vcpu *vcpu;
-
-	if (atomic_load(&cpu->percpu.mode) != CPU_GUEST)
-		return false;
-	vcpu = atomic_load(&cpu->percpu.vcpu);
-	return &vcpu->vm->tdp.tlb == space;
-}
-
-void hw_kick(const struct tlb_space *space)
-{
-	u32 entries[MAX_ACTORS];
-	u32 kicked = 0;
-
-	for (u32 i = 0; i < world.config->cpus; i++) {
-		entries[i] = atomic_load(&hw_cpus[i].percpu.entries);
-		if (!in_guest_with(&hw_cpus[i], space))
-			continue;
-		atomic_xchg(&hw_cpus[i].percpu.nmi, 1u);
-		report_event("kicks cpu%u", i);
-		kicked |= 1u << i;
-	}
-	for (u32 i = 0; i < world.config->cpus; i++) {
-		const struct percpu *percpu = &hw_cpus[i].percpu;
-
-		while ((kicked & 1u << i) && atomic_load(&percpu->mode) == CPU_GUEST &&
-		       atomic_load(&percpu->entries) == entries[i])
-			__builtin_ia32_pause();
-	}
+	atomic_xchg(&hw_cpus[id].nmi, 1u);
+	report_event("kicks cpu%u", id);
 }
 
 /* Can cpu use what it has cached of space, now or after an entry that does not flush? */

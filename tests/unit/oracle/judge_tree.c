@@ -52,16 +52,17 @@ static void check_stats(const struct tdp *tdp, const struct tree_count *count)
 	check_count("4 KiB leaves", stats->pages_4k, count->leaves[LEVEL_4K]);
 	check_count("2 MiB leaves", stats->pages_2m, count->leaves[LEVEL_2M]);
 	check_count("1 GiB leaves", stats->pages_1g, count->leaves[LEVEL_1G]);
-	check_count("walkers", tdp->tlb.walkers, 0);
-	check_count("draining rounds", tdp->tlb.draining, 0);
+	check_count("makers of rounds", tdp->tlb.busy, 0);
 	check_count("holders of the lock", tdp->lock.locked, 0);
-	check_count("rounds", tdp->tlb.rounds, tdp->tlb.generation - 1);
+	check_count("rounds", tdp->tlb.stats.remote_tlb_flush, tdp->tlb.generation - 1);
 }
 
 void judge_trees(bool alone)
 {
 	u64 all = 0;
 
+	for (u32 i = 0; i < cpu_count; i++)
+		check_count("walks that have not ended", cpus[i]->walks % 2, 0);
 	for (u32 i = 0; i < world.config->spaces; i++) {
 		const struct tdp *tdp = &world.vms[i].tdp;
 		struct tree_count count = { 0 };

@@ -112,8 +112,10 @@ static const char *vm_word(const void *at, char *text, size_t size)
 			const void *at;
 			const char *name;
 		} words[] = {
-			{ &tdp->tlb.generation, "generation" }, { &tdp->tlb.rounds, "rounds" },
-			{ &tdp->tlb.walkers, "walkers" },       { &tdp->tlb.draining, "draining" },
+			{ &tdp->tlb.generation, "generation" },
+			{ &tdp->tlb.asked, "asked" },
+			{ &tdp->tlb.done, "done" },
+			{ &tdp->tlb.busy, "busy" },
 			{ &tdp->lock.locked, "lock" },
 		};
 
@@ -132,8 +134,11 @@ static const char *cpu_word(const void *at, char *text, size_t size)
 	for (u32 i = 0; i < MAX_ACTORS; i++) {
 		const struct percpu *percpu = &hw_cpus[i].percpu;
 		const char *name = at == &percpu->mode        ? "mode"
-				   : at == &percpu->nmi       ? "nmi"
+				   : at == &hw_cpus[i].nmi    ? "nmi"
 				   : at == &percpu->entries   ? "entries"
+				   : at == &percpu->walks     ? "walks"
+				   : at == &percpu->walking   ? "walking"
+				   : at == &percpu->space     ? "space"
 				   : at == &percpu->attention ? "attention"
 							      : NULL;
 

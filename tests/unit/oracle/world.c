@@ -166,7 +166,6 @@ void world_create(void)
 	host_memory = memory;
 	judge_reset();
 	dirty_reset();
-	tlb_set_kick(hw_kick);
 	waiting_count = 0;
 	keep_freed = true;
 	if (frames_init(&ram, 1, NULL, 0))
