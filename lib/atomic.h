@@ -22,5 +22,9 @@
 	__atomic_compare_exchange_n((p), (expected), (new), false, __ATOMIC_SEQ_CST, \
 				    __ATOMIC_SEQ_CST)
 
+/* To a counter that nobody else writes, though others may read it at any time. */
+#define atomic_count(p, v) \
+	__atomic_store_n((p), __atomic_load_n((p), __ATOMIC_RELAXED) + (v), __ATOMIC_RELAXED)
+
 /* Full barrier. */
 #define smp_mb() __atomic_thread_fence(__ATOMIC_SEQ_CST)

@@ -5,9 +5,9 @@
  *
  *	 63  62..59  58 57  56..52  51 ... 12   11  10   9   8   7   6   5   4   3   2   1   0
  *	+---+-------+------+-------+-----------+---+---+---+---+---+---+---+---+---+---+---+---+
- * NPT	|NX |       |    soft      |   frame   |    soft   |   |PS | D | A |       | U | W | P |
+ * NPT	|NX |       |              |   frame   |           |   |PS | D | A |       | U | W | P |
  *	+---+-------+------+-------+-----------+---+---+---+---+---+---+---+---+---+---+---+---+
- * EPT	|   |       |      | soft  |   frame   |sft|   | D | A |PS |IPT|  memtype  | X | W | R |
+ * EPT	|   |       |      |       |   frame   |   |   | D | A |PS |IPT|  memtype  | X | W | R |
  *	+---+-------+------+-------+-----------+---+---+---+---+---+---+---+---+---+---+---+---+
  */
 #include "mm/spte.h"
@@ -23,7 +23,6 @@
 #define NPT_A BIT(5)
 #define NPT_D BIT(6)
 #define NPT_NX BIT(63)
-#define NPT_SOFT (BITS(11, 9) | BITS(58, 52))
 
 #define EPT_R BIT(0)
 #define EPT_W BIT(1)
@@ -35,26 +34,23 @@
 #define EPT_WB ((6ull << 3) | BIT(6))
 #define EPT_A BIT(8)
 #define EPT_D BIT(9)
-#define EPT_SOFT (BIT(11) | BITS(56, 52))
+
+#define NPT_ALL (NPT_P | NPT_W | NPT_U | NPT_A | NPT_D | LARGE | FRAME | NPT_NX)
+#define EPT_ALL (EPT_R | EPT_W | EPT_X | EPT_WB | LARGE | EPT_A | EPT_D | FRAME)
 
 /* A sum of masks is their union only when no two have a bit in common. */
-_Static_assert(NPT_P + NPT_W + NPT_U + NPT_A + NPT_D + LARGE + FRAME + NPT_SOFT + NPT_NX ==
-		       (NPT_P | NPT_W | NPT_U | NPT_A | NPT_D | LARGE | FRAME | NPT_SOFT | NPT_NX),
+_Static_assert(NPT_P + NPT_W + NPT_U + NPT_A + NPT_D + LARGE + FRAME + NPT_NX == NPT_ALL,
 	       "NPT masks are disjoint");
-_Static_assert(EPT_R + EPT_W + EPT_X + EPT_WB + LARGE + EPT_A + EPT_D + FRAME + EPT_SOFT ==
-		       (EPT_R | EPT_W | EPT_X | EPT_WB | LARGE | EPT_A | EPT_D | FRAME | EPT_SOFT),
+_Static_assert(EPT_R + EPT_W + EPT_X + EPT_WB + LARGE + EPT_A + EPT_D + FRAME == EPT_ALL,
 	       "EPT masks are disjoint");
-/* Frozen is all software bits: not present, not absent (0), and apart from any link's address. */
-_Static_assert(NPT_SOFT && !(NPT_SOFT & (NPT_P | FRAME)), "frozen NPT entries are not present");
-_Static_assert(EPT_SOFT && !(EPT_SOFT & (EPT_R | EPT_W | EPT_X | FRAME)),
-	       "frozen EPT entries are not present");
-/* The same code builds 32-bit PAE tables, which reserve bits 62:52; x86 software bits are 9-11. */
-_Static_assert((NPT_SOFT & BITS(11, 0)) == BITS(11, 9), "software bits that every x86 format has");
+/* Nobody sees a present entry in one that is not, or the other way round. */
+_Static_assert(!(SPTE_KIND & (NPT_ALL | EPT_ALL)), "kinds are apart from present entries");
+_Static_assert(!(BITS(54, 52) & (NPT_ALL | EPT_ALL)), "room for an aged entry's rights");
 
 const struct spte_format spte_format_npt = {
 	.name = "NPT",
-	.present = NPT_P,
-	.read = NPT_P,
+	.present = NPT_U,
+	.read = NPT_P | NPT_U,
 	.write = NPT_W,
 	.exec = 0,
 	.nx = NPT_NX,
@@ -64,14 +60,12 @@ const struct spte_format spte_format_npt = {
 	.large = LARGE,
 	.memtype_wb = 0, /* PAT entry 0, as after a reset */
 	.frame = FRAME,
-	.soft = NPT_SOFT,
-	.frozen = NPT_SOFT,
-	.all = NPT_P | NPT_W | NPT_U | NPT_A | NPT_D | LARGE | FRAME | NPT_SOFT | NPT_NX,
+	.all = NPT_ALL,
 };
 
 const struct spte_format spte_format_ept = {
 	.name = "EPT",
-	.present = EPT_R | EPT_W | EPT_X,
+	.present = EPT_R,
 	.read = EPT_R,
 	.write = EPT_W,
 	.exec = EPT_X,
@@ -82,9 +76,7 @@ const struct spte_format spte_format_ept = {
 	.large = LARGE,
 	.memtype_wb = EPT_WB,
 	.frame = FRAME,
-	.soft = EPT_SOFT,
-	.frozen = EPT_SOFT,
-	.all = EPT_R | EPT_W | EPT_X | EPT_WB | LARGE | EPT_A | EPT_D | FRAME | EPT_SOFT,
+	.all = EPT_ALL,
 };
 
 unsigned int spte_access(const struct spte_format *fmt, u64 spte)
@@ -120,4 +112,36 @@ u64 spte_make_table(const struct spte_format *fmt, hpa_t table)
 {
 	assert(table.raw && !(table.raw & ~fmt->frame));
 	return table.raw | fmt->read | fmt->write | fmt->exec | fmt->user | fmt->accessed;
+}
+
+u64 spte_make_piece(const struct spte_format *fmt, u64 spte, unsigned int level, u32 index)
+{
+	u64 piece = spte + ((u64)index << level_shift(level - 1));
+
+	assert(level > LEVEL_4K && spte_is_leaf(fmt, spte, level));
+	return level - 1 == LEVEL_4K ? piece & ~fmt->large : piece;
+}
+
+u64 spte_set_access(const struct spte_format *fmt, u64 spte, unsigned int access)
+{
+	spte &= ~(fmt->read | fmt->write | fmt->exec | fmt->nx);
+	if (access)
+		spte |= fmt->read;
+	if (access & ACCESS_WRITE)
+		spte |= fmt->write;
+	return spte | (access & ACCESS_EXEC ? fmt->exec : fmt->nx);
+}
+
+u64 spte_make_aged(const struct spte_format *fmt, u64 spte)
+{
+	u64 rights = (u64)spte_access(fmt, spte) << SPTE_OWNER_SHIFT;
+
+	return spte_set_access(fmt, spte, 0) | rights | SPTE_AGED;
+}
+
+u64 spte_make_young(const struct spte_format *fmt, u64 spte)
+{
+	unsigned int access = (unsigned int)(spte >> SPTE_OWNER_SHIFT) & ACCESS_ALL;
+
+	return spte_set_access(fmt, spte & ~(SPTE_KIND | BITS(54, 52)), access);
 }

@@ -1,72 +1,59 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Changes of TDP entries and what they owe: see tdp_change.h. Removal is under tdp->lock.
+ * Changes of TDP entries, their accounting, and the checks of debug builds: see tdp_change.h.
  *
- * Each table's number of present entries is kept in its frame's tag: found by arithmetic
+ * Each table's number of leaves and links is kept in its frame's tag: found by arithmetic
  * from the entry's address, no memory of its own, nothing to fail. It is changed after the
  * entry is, so that next to a fault it may lag by one for a moment. A remover that acts on
- * such a count does no harm: it freezes each entry before it lets go of the table, and
- * counts what it finds there. At worst an empty table stays until a later zap passes by.
+ * such a count does no harm: it cuts the table off, and counts what it finds there when nobody
+ * is in it any more. At worst an empty table stays until a later zap passes by.
  */
 #include "mm/tdp_change.h"
 
 #include "lib/log.h"
+#include "mm/dirty_log.h"
+#include "mm/tdp_leaf.h"
 
-enum spte_state { ABSENT, FROZEN, LEAF, TABLE, STATES };
+enum spte_state { ABSENT, MMIO, FROZEN, LEAF, TABLE, STATES };
 
-static enum spte_state spte_state(const struct spte_format *fmt, u64 spte, unsigned int level)
+/* Marked unused because release builds do not evaluate asserts. */
+static __unused enum spte_state spte_state(const struct tdp *tdp, u64 spte, unsigned int level)
 {
-	if (!spte_is_present(fmt, spte))
-		return spte_is_frozen(fmt, spte) ? FROZEN : ABSENT;
-	return spte_is_leaf(fmt, spte, level) ? LEAF : TABLE;
+	if (spte_is_counted(tdp->fmt, spte))
+		return spte_is_leaf(tdp->fmt, spte, level) ? LEAF : TABLE;
+	if (spte_is_frozen(spte))
+		return FROZEN;
+	return spte_is_mmio(spte) ? MMIO : ABSENT;
 }
 
 /*
- * Which state may follow which. What is present leaves only by way of frozen, and frozen becomes
- * absent only after the flush: so no two CPUs ever use two frames for one gfn. (Both checks are
- * marked unused because release builds do not evaluate asserts.)
+ * Which state may follow which. What is mapped leaves only by way of frozen, and frozen becomes
+ * something else only after the round: so no two CPUs ever use two frames for one gfn.
  */
 static __unused bool change_is_legal(enum spte_state old, enum spte_state new)
 {
 	static const bool legal[STATES][STATES] = {
-		[ABSENT] = { [FROZEN] = true, [LEAF] = true, [TABLE] = true },
-		[FROZEN] = { [FROZEN] = true, [ABSENT] = true },
-		[LEAF] = { [FROZEN] = true },
+		[ABSENT] = { [MMIO] = true, [LEAF] = true, [TABLE] = true },
+		[MMIO] = { [MMIO] = true, [LEAF] = true, [TABLE] = true },
+		[FROZEN] = { [ABSENT] = true, [LEAF] = true },
+		[LEAF] = { [LEAF] = true, [TABLE] = true, [FROZEN] = true },
 		[TABLE] = { [FROZEN] = true },
 	};
 
 	return legal[old][new];
 }
 
-/* A leaf maps the frames that a slot has for these gfns, and no others. */
-static __unused bool leaf_is_backed(const struct tdp *tdp, const struct tdp_entry *entry)
+void tdp_change_check(const struct tdp *tdp, const struct tdp_entry *entry, u64 new)
 {
-	gfn_t first = tdp_entry_first(*entry);
-	gfn_t last = GFN(first.raw + level_pages(entry->level) - 1);
-	const struct mem_slot *slot = guest_mem_slot(tdp->mem, first);
-	pfn_t pfn = spte_pfn(tdp->fmt, entry->spte);
-
-	return slot && slot == guest_mem_slot(tdp->mem, last) &&
-	       mem_slot_pfn(slot, first).raw == pfn.raw &&
-	       mem_slot_pfn(slot, last).raw - pfn.raw == last.raw - first.raw;
+	assert(this_cpu()->walks & 1);
+	assert(change_is_legal(spte_state(tdp, entry->spte, entry->level),
+			       spte_state(tdp, new, entry->level)));
+	assert(!spte_is_frozen(entry->spte) || spte_is_frozen_by(entry->spte, this_cpu()->index));
+	assert(!spte_is_present(tdp->fmt, new) || !(new & ~tdp->fmt->all));
+	assert(!spte_is_leaf(tdp->fmt, new, entry->level) || entry->level <= tdp->max_leaf_level);
 }
 
-/* Debug builds: is this change one that can be right? */
-static void change_check(const struct tdp *tdp, const struct tdp_entry *entry, u64 old)
-{
-	u64 new = entry->spte;
-	enum spte_state from = spte_state(tdp->fmt, old, entry->level);
-	enum spte_state to = spte_state(tdp->fmt, new, entry->level);
-
-	assert(change_is_legal(from, to));
-	assert(!(new & ~tdp->fmt->all));
-	assert(to != ABSENT || new == 0);
-	assert(to != LEAF || entry->level <= tdp->max_leaf_level);
-	assert(to != LEAF || leaf_is_backed(tdp, entry));
-	assert(to != TABLE || (entry->level > LEVEL_4K && spte_hpa(tdp->fmt, new).raw));
-}
-
-static u64 *leaf_counter(struct tdp_stats *stats, unsigned int level)
+u64 *tdp_leaf_counter(struct tdp_stats *stats, unsigned int level)
 {
 	switch (level) {
 	case LEVEL_4K:
@@ -78,119 +65,71 @@ static u64 *leaf_counter(struct tdp_stats *stats, unsigned int level)
 	}
 }
 
-/* The frame of the table that holds the entry at sptep. */
-static hpa_t table_of(const u64 *sptep)
-{
-	return HPA(align_down(ptr_to_hpa(sptep).raw, PAGE_SIZE));
-}
-
-u16 tdp_table_count(hpa_t table)
-{
-	return atomic_load(frame_tag(table));
-}
-
 int tdp_table_alloc(struct tdp *tdp, hpa_t *out)
 {
 	int err = frame_alloc_zeroed(&tdp->tables, out);
 
 	if (!err)
-		atomic_fetch_add(&tdp->stats.table_pages, 1u);
+		atomic_count(&tdp_my_stats(tdp)->table_pages, 1);
 	return err;
 }
 
 void tdp_table_free(struct tdp *tdp, hpa_t table)
 {
-	assert(tdp_table_count(table) == 0);
 	frame_free(&tdp->tables, LEVEL_4K, table);
-	atomic_fetch_sub(&tdp->stats.table_pages, 1u);
-}
-
-/* Not inlined: the funnel is on the way of every fault, which removes nothing. */
-static __attribute__((noinline)) void entry_removed(struct tdp_gather *gather,
-						    struct tdp_entry entry, u64 old);
-
-void tdp_spte_changed(struct tdp *tdp, struct tdp_gather *gather, struct tdp_entry entry, u64 old)
-{
-	change_check(tdp, &entry, old);
-	if (spte_is_present(tdp->fmt, entry.spte)) {
-		atomic_fetch_add(frame_tag(table_of(entry.sptep)), (u16)1);
-		if (spte_is_leaf(tdp->fmt, entry.spte, entry.level))
-			atomic_fetch_add(leaf_counter(&tdp->stats, entry.level), 1u);
-	}
-	if (gather && spte_is_present(tdp->fmt, old))
-		entry_removed(gather, entry, old);
-}
-
-/* Replace an entry that a fault or the CPU may be changing now; what it was is accounted for. */
-static void spte_exchange(struct tdp_gather *gather, struct tdp_entry entry, u64 new)
-{
-	entry.spte = new;
-	tdp_spte_changed(gather->tdp, gather, entry, atomic_xchg(entry.sptep, new));
+	atomic_count(&tdp_my_stats(tdp)->table_pages, -1ull);
 }
 
 void tdp_spte_freeze(struct tdp_gather *gather, struct tdp_entry entry)
 {
-	spte_exchange(gather, entry, spte_make_frozen(gather->tdp->fmt, HPA(0)));
-}
-
-void tdp_spte_clear(struct tdp *tdp, struct tdp_entry entry)
-{
-	entry.spte = 0;
-	tdp_spte_changed(tdp, NULL, entry, atomic_xchg(entry.sptep, 0ull));
-}
-
-/*
- * The table that entry has linked to so far has left the tree. Walkers may still be in it: freeze
- * each of its entries, so that they can add nothing more. Tables below follow by way of the funnel,
- * which makes this recursive, at most three deep.
- */
-static void table_remove(struct tdp_gather *gather, hpa_t table, struct tdp_entry entry)
-{
-	const struct spte_format *fmt = gather->tdp->fmt;
-	unsigned int level = entry.level - 1;
-	gfn_t gfn = tdp_entry_first(entry);
-	u64 *sptes = hpa_to_ptr(table);
-
-	for (u32 i = 0; i < TABLE_ENTRIES; i++) {
-		tdp_spte_freeze(gather, tdp_entry_read(sptes, level, gfn));
-		gfn.raw += level_pages(level);
-	}
-	spte_exchange(gather, tdp_entry_read(sptes, level, tdp_entry_first(entry)),
-		      spte_make_frozen(fmt, gather->removed));
-	gather->removed = table;
-}
-
-static void entry_removed(struct tdp_gather *gather, struct tdp_entry entry, u64 old)
-{
 	struct tdp *tdp = gather->tdp;
+	bool table;
+	u64 old;
 
+	do {
+		old = entry.spte;
+		if (!spte_is_counted(tdp->fmt, old)) {
+			gather->flush |= spte_is_frozen(old);
+			return;
+		}
+		table = spte_is_table(tdp->fmt, old, entry.level);
+	} while (!tdp_spte_set(tdp, &entry,
+			       spte_make_frozen(gather->owner,
+						table ? spte_hpa(tdp->fmt, old) : HPA(0))));
 	gather->flush = true;
-	atomic_fetch_sub(frame_tag(table_of(entry.sptep)), (u16)1);
-	if (spte_is_leaf(tdp->fmt, old, entry.level))
-		atomic_fetch_sub(leaf_counter(&tdp->stats, entry.level), 1u);
-	else
-		table_remove(gather, spte_hpa(tdp->fmt, old), entry);
+	/* From now on no CPU sets the bit. */
+	if (gather->locked && entry.level == LEVEL_4K)
+		tdp_leaf_note_dirty(tdp, old, tdp_entry_first(entry));
+	atomic_fetch_sub(frame_tag(tdp_table_of(entry.sptep)), (u16)1);
+	if (!table)
+		atomic_count(tdp_leaf_counter(tdp_my_stats(tdp), entry.level), -1ull);
 }
 
-bool tdp_gather_finish(struct tdp_gather *gather)
+int tdp_spte_split(struct tdp *tdp, struct tdp_entry *entry, const struct mem_slot *slot)
 {
-	struct tdp *tdp = gather->tdp;
+	struct tdp_stats *stats = tdp_my_stats(tdp);
+	unsigned int level = entry->level;
+	u64 *sptes, first;
+	hpa_t table;
 
-	if (!gather->flush)
-		return false;
-	tlb_shootdown(&tdp->tlb);
-	gather->flush = false;
-	while (gather->removed.raw) {
-		hpa_t table = gather->removed;
-		const u64 *sptes = hpa_to_ptr(table);
-
-		gather->removed = spte_hpa(tdp->fmt, atomic_load(&sptes[0]));
+	if (tdp_table_alloc(tdp, &table))
+		return E_NOMEM;
+	sptes = hpa_to_ptr(table);
+	first = tdp_leaf_piece(tdp, slot, entry->spte, level);
+	for (u32 i = 0; i < TABLE_ENTRIES; i++)
+		sptes[i] = first + ((u64)i << level_shift(level - 1));
+	atomic_store(frame_tag(table), (u16)TABLE_ENTRIES);
+	if (!tdp_spte_set(tdp, entry, spte_make_table(tdp->fmt, table))) {
 		tdp_table_free(tdp, table);
+		return 0;
 	}
-	return true;
+	atomic_count(tdp_leaf_counter(stats, level), -1ull);
+	atomic_count(tdp_leaf_counter(stats, level - 1), TABLE_ENTRIES);
+	atomic_count(&stats->splits, 1);
+	return 0;
 }
 
 void tdp_gather_check(const struct tdp_gather *gather)
 {
-	assert(!gather->flush && !gather->removed.raw);
+	assert(!gather->flush);
 }

@@ -1,65 +1,123 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Private to the TDP tree: the one place through which its entries change. Each change is
- * one atomic operation that yields the old value, followed by one accounting function
- * that checks it and updates counters, the table's count and what the change owes.
+ * one compare-and-swap from the value that was looked at, by a CPU that is in a walk, followed by
+ * one accounting function. No lock: who loses the race looks again.
  *
- * Adding (absent to leaf or table) is done by anyone in a walk, by compare-and-swap.
- * Removing is done under tdp->lock with a gather: freeze, flush, then clear and free.
+ *	              add                     freeze
+ *	absent, MMIO ------> leaf, table ------------------> frozen ----> absent
+ *	                      ^    ^        (of this CPU)       |
+ *	                      '----'                            '-------> leaf (collapse)
+ *	             other rights, aged; split
+ *
+ * What is removed is first only cut off: the entry at its top is frozen, which holds up faults
+ * there, and keeps the address of the table below. Then comes one round. After it neither
+ * a CPU nor a walk can be in that table, which is taken apart at leisure.
  */
 #pragma once
 
+#include "lib/err.h"
 #include "mm/tdp_iter.h"
 
-/*
- * What removals owe: a flush, and then the freeing of the table pages that left the tree. Must be
- * finished before tdp->lock is given up.
- */
+/* A removal: what was cut off by this CPU, and is owed a round. */
 struct tdp_gather {
 	struct tdp *tdp;
-	hpa_t removed; /* the first removed table; each one's entry 0 links to the next; 0 ends */
-	bool flush;
+	u32 owner; /* what its frozen entries say */
+	bool flush; /* something was cut off, here or by another CPU that has not flushed yet */
+	bool locked; /* dirty pages of what is removed are noted in their log */
+	bool refill; /* put huge leaves in the place of what was cut off */
 };
 
 void tdp_gather_check(const struct tdp_gather *gather);
 
 /* Declare an empty gather; leaving its scope while it owes something is caught by an assert. */
-#define TDP_GATHER(name, tree) \
-	struct tdp_gather name __attribute__((cleanup(tdp_gather_check))) = { .tdp = (tree) }
+#define TDP_GATHER(name, tree)                                                \
+	struct tdp_gather name __attribute__((cleanup(tdp_gather_check))) = { \
+		.tdp = (tree),                                                \
+		.owner = this_cpu()->index,                                   \
+	}
 
-/* Pay everything: at most one shootdown round, then free. false: nothing was owed. */
-bool tdp_gather_finish(struct tdp_gather *gather);
+/*
+ * Pay everything for [start, end), which holds all that was cut off: at most one round; then
+ * frozen entries become absent, or huge leaves, and tables are freed. Not from within a walk.
+ */
+void tdp_gather_finish(struct tdp_gather *gather, gfn_t start, gfn_t end);
 
 /* A zeroed page for a table, counted; or back, when nothing can point to it any more. */
 int __must_check tdp_table_alloc(struct tdp *tdp, hpa_t *out);
 void tdp_table_free(struct tdp *tdp, hpa_t table);
 
-/* The number of present entries, exact when nobody is just adding one. */
-u16 tdp_table_count(hpa_t table);
-
-/*
- * The funnel: all accounting for a change of entry, from old to entry.spte, that has just been
- * made. gather may be NULL when old is not present.
- */
-void tdp_spte_changed(struct tdp *tdp, struct tdp_gather *gather, struct tdp_entry entry, u64 old);
-
-/*
- * Put new into an entry if it still is entry.spte, which must be absent. false: it is not. (Here,
- * so that a fault's entry stays in registers.)
- */
-static inline bool __must_check tdp_spte_add(struct tdp *tdp, struct tdp_entry entry, u64 new)
+/* The number of leaves and links in a table, exact when nobody is just adding one. */
+static inline u16 tdp_table_count(hpa_t table)
 {
-	u64 old = entry.spte;
+	return atomic_load(frame_tag(table));
+}
 
-	if (!atomic_cmpxchg(entry.sptep, &old, new))
+static inline struct tdp_stats *tdp_my_stats(const struct tdp *tdp)
+{
+	return &tdp->stats[this_cpu()->index];
+}
+
+/* Debug builds: is this change one that can be right? */
+void tdp_change_check(const struct tdp *tdp, const struct tdp_entry *entry, u64 new);
+
+/* The counter of leaves at level. */
+u64 *tdp_leaf_counter(struct tdp_stats *stats, unsigned int level);
+
+/* The frame of the table that holds the entry at sptep. */
+static inline hpa_t tdp_table_of(const u64 *sptep)
+{
+	return HPA(align_down(ptr_to_hpa(sptep).raw, PAGE_SIZE));
+}
+
+/*
+ * Put new, a leaf or a table, into an entry that is absent, frozen by this CPU, or an MMIO mark.
+ * False: it has changed meanwhile, and entry->spte is what it is now. (Here, so that a fault's entry
+ * stays in registers.)
+ */
+static inline bool __must_check tdp_spte_add(struct tdp *tdp, struct tdp_entry *entry, u64 new)
+{
+	tdp_change_check(tdp, entry, new);
+	if (!atomic_cmpxchg(entry->sptep, &entry->spte, new))
 		return false;
-	entry.spte = new;
-	tdp_spte_changed(tdp, NULL, entry, old);
+	entry->spte = new;
+	atomic_fetch_add(frame_tag(tdp_table_of(entry->sptep)), (u16)1);
+	if (spte_is_leaf(tdp->fmt, new, entry->level))
+		atomic_count(tdp_leaf_counter(tdp_my_stats(tdp), entry->level), 1);
 	return true;
 }
 
-/* Freeze an entry, and remove all that is below it. */
+/*
+ * Put new in the place of entry->spte, where nothing has to be counted: a leaf with other rights, or
+ * aged; a mark; absent instead of frozen. False: as above.
+ */
+static inline bool __must_check tdp_spte_set(struct tdp *tdp, struct tdp_entry *entry, u64 new)
+{
+	tdp_change_check(tdp, entry, new);
+	if (!atomic_cmpxchg(entry->sptep, &entry->spte, new))
+		return false;
+	entry->spte = new;
+	return true;
+}
+
+/*
+ * Cut off a leaf or a table, whatever becomes of its accessed and dirty bits meanwhile. When
+ * another CPU is faster, what it has frozen is owed a round here too: it may not have had one yet.
+ */
 void tdp_spte_freeze(struct tdp_gather *gather, struct tdp_entry entry);
 
-/* Make an entry, which is frozen, absent: faults may fill it again. */
-void tdp_spte_clear(struct tdp *tdp, struct tdp_entry entry);
+/*
+ * Replace a leaf above 4 KiB by a table of leaves that say the same, but for rights that the smaller
+ * ones may have. E_NOMEM. 0 also when the entry has changed meanwhile: look again.
+ */
+int __must_check tdp_spte_split(struct tdp *tdp, struct tdp_entry *entry,
+				const struct mem_slot *slot);
+
+/* What a pass makes of a leaf, present or aged: its new value, or the old one to leave it. */
+typedef u64 (*tdp_leaf_fn)(const struct tdp *tdp, u64 spte, unsigned int level, const void *ctx);
+
+/* Change all leaves that have any of [start, end). One round if any was. How many 4 KiB pages were. */
+u64 tdp_pass(struct tdp *tdp, gfn_t start, gfn_t end, tdp_leaf_fn change, const void *ctx);
+
+/* spte without the right to write. */
+u64 tdp_leaf_protect(const struct tdp *tdp, u64 spte);

@@ -8,13 +8,17 @@
 static void iter_visit(struct tdp_iter *iter, unsigned int level, gfn_t gfn)
 {
 	iter->valid = gfn.raw < iter->end.raw;
-	if (iter->valid)
-		iter->at = tdp_entry_read(iter->tables[level], level, gfn);
+	if (!iter->valid)
+		return;
+	iter->at = tdp_entry_read(iter->tables[level], level, gfn);
+	iter->frozen |= spte_is_frozen(iter->at.spte);
 }
 
 void tdp_iter_start(struct tdp_iter *iter, const struct tdp *tdp, gfn_t start, gfn_t end)
 {
 	iter->tdp = tdp;
+	iter->steps = 0;
+	iter->frozen = false;
 	iter->end.raw = MIN(end.raw, tdp_gfn_limit(tdp));
 	iter->tables[tdp->root_level] = hpa_to_ptr(tdp->root);
 	iter_visit(iter, tdp->root_level, start);
@@ -36,6 +40,7 @@ void tdp_iter_next(struct tdp_iter *iter)
 	struct tdp_entry *at = &iter->at;
 
 	at->spte = atomic_load(at->sptep);
+	iter->frozen |= spte_is_frozen(at->spte);
 	if (!spte_is_table(iter->tdp->fmt, at->spte, at->level)) {
 		tdp_iter_skip(iter);
 		return;
@@ -44,7 +49,12 @@ void tdp_iter_next(struct tdp_iter *iter)
 	iter_visit(iter, at->level - 1, at->gfn);
 }
 
-void tdp_iter_restart(struct tdp_iter *iter)
+void tdp_iter_breathe(struct tdp_iter *iter)
 {
+	bool frozen = iter->frozen;
+
+	tlb_walk_end();
+	tlb_walk_begin(&iter->tdp->tlb);
 	tdp_iter_start(iter, iter->tdp, iter->at.gfn, iter->end);
+	iter->frozen |= frozen;
 }

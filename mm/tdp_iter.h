@@ -12,8 +12,7 @@
  *	           /
  *	level 1  [ d e f ]
  *
- * Whoever reads entries must be in a walk (tlb_walk_begin) or hold tdp->lock, so that no
- * table is freed underneath.
+ * Whoever reads entries must be in a walk (tlb_walk_begin), so that no table is freed underneath.
  */
 #pragma once
 
@@ -87,9 +86,11 @@ static inline bool tdp_covers(const struct tdp *tdp, gfn_t gfn)
 
 struct tdp_iter {
 	const struct tdp *tdp;
+	u32 steps; /* in this walk */
 	struct tdp_entry at; /* the current entry; what is still to visit is [at.gfn, end) */
 	gfn_t end;
 	bool valid; /* there is a current entry */
+	bool frozen; /* some entry was: what is there is being removed, perhaps not flushed yet */
 	u64 *tables[TDP_ROOT_LEVEL + 1]; /* by level, from the root down to the current one */
 };
 
@@ -103,10 +104,33 @@ void tdp_iter_next(struct tdp_iter *iter);
 void tdp_iter_skip(struct tdp_iter *iter);
 
 /*
- * Begin again at the root with what is left, the current entry included: after the walk or the
- * lock was given up, no table known from before may be used.
+ * Let the rounds go on that wait for this walk: end it, begin another one, and go on from the root
+ * with what is left, the current entry included.
  */
-void tdp_iter_restart(struct tdp_iter *iter);
+void tdp_iter_breathe(struct tdp_iter *iter);
 
 #define tdp_for_each(iter, tdp, start, end) \
 	for (tdp_iter_start(iter, tdp, start, end); (iter)->valid; tdp_iter_next(iter))
+
+/* The same in a walk of its own, which takes a breath now and then. */
+#define tdp_for_each_walk(iter, tdp, start, end) \
+	for (tdp_iter_begin(iter, tdp, start, end); tdp_iter_goes_on(iter); tdp_iter_next(iter))
+
+/* So many entries make a walk long enough. */
+#define TDP_WALK_STEPS 1024u
+
+static inline void tdp_iter_begin(struct tdp_iter *iter, const struct tdp *tdp, gfn_t start,
+				  gfn_t end)
+{
+	tlb_walk_begin(&tdp->tlb);
+	tdp_iter_start(iter, tdp, start, end);
+}
+
+static inline bool tdp_iter_goes_on(struct tdp_iter *iter)
+{
+	if (unlikely(!iter->valid))
+		tlb_walk_end();
+	else if (unlikely(++iter->steps > TDP_WALK_STEPS))
+		tdp_iter_breathe(iter);
+	return iter->valid;
+}

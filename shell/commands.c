@@ -93,14 +93,25 @@ static void cmd_log(u32 argc __unused, char **argv __unused)
 
 static void print_vm(struct vm *vm, void *ctx __unused)
 {
-	const struct tdp_stats *s = &vm->tdp.stats;
+	const struct tlb_stats *tlb = &vm->tdp.tlb.stats;
+	struct tdp_stats s;
 
+	tdp_stats_read(&vm->tdp, &s);
 	shell_print("vm name=%s mem=%lluM vcpus=1 console=%s pf_taken=%llu pf_fixed=%llu "
 		    "pf_spurious=%llu pages_4k=%llu pages_2m=%llu pages_1g=%llu table_pages=%llu\n",
-		    vm->name, (ull)(guest_mem_size(&vm->mem) >> 20),
-		    mux_is_focus(vm) ? "yes" : "no", (ull)s->pf_taken, (ull)s->pf_fixed,
-		    (ull)s->pf_spurious, (ull)s->pages_4k, (ull)s->pages_2m, (ull)s->pages_1g,
-		    (ull)s->table_pages);
+		    vm->name, (ull)(vm->config->mem >> 20), mux_is_focus(vm) ? "yes" : "no",
+		    (ull)s.pf_taken, (ull)s.pf_fixed, (ull)s.pf_spurious, (ull)s.pages_4k,
+		    (ull)s.pages_2m, (ull)s.pages_1g, (ull)s.table_pages);
+	shell_print("mmu name=%s pf_emulate=%llu pf_retry=%llu pf_mmio_spte_created=%llu "
+		    "nx_lpage_splits=%llu splits=%llu collapses=%llu pages_freed=%llu\n",
+		    vm->name, (ull)s.pf_emulate, (ull)s.pf_retry, (ull)s.pf_mmio_spte_created,
+		    (ull)s.nx_lpage_splits, (ull)s.splits, (ull)s.collapses, (ull)s.pages_freed);
+	shell_print("tlb name=%s remote_tlb_flush=%llu remote_tlb_flush_requests=%llu "
+		    "ipis_sent=%llu ipis_avoided=%llu walks_waited=%llu\n",
+		    vm->name, (ull)atomic_load(&tlb->remote_tlb_flush),
+		    (ull)atomic_load(&tlb->remote_tlb_flush_requests),
+		    (ull)atomic_load(&tlb->ipis_sent), (ull)atomic_load(&tlb->ipis_avoided),
+		    (ull)atomic_load(&tlb->walks_waited));
 }
 
 static void cmd_vm(u32 argc __unused, char **argv __unused)

@@ -118,9 +118,14 @@ static bool svm_needs_identity_map(void)
 	return false;
 }
 
-static unsigned int svm_tdp_max_level(void)
+static void svm_tdp_config(struct tdp_config *config)
 {
-	return cpu_features.page1g ? LEVEL_1G : LEVEL_2M;
+	*config = (struct tdp_config){
+		.fmt = &spte_format_npt,
+		.max_leaf_level = cpu_features.page1g ? LEVEL_1G : LEVEL_2M,
+		.hw_ad = true,
+		.mmio_signal = cpu_features.phys_bits < 52 ? SPTE_NPT_RESERVED : 0,
+	};
 }
 
 /* VMRUN names its control block: nothing is loaded, and a walk reads PAE's top level itself. */
@@ -138,7 +143,6 @@ static void svm_set_pdptes(struct vcpu *vcpu __unused, const u64 *pdptes __unuse
 
 const struct backend svm_backend = { .name = "SVM",
 				     .tdp_name = "NPT",
-				     .tdp_format = &spte_format_npt,
 #define BACKEND_OP(result, op, args) .op = svm_##op,
 				     BACKEND_OPS(BACKEND_OP)
 #undef BACKEND_OP

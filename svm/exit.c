@@ -69,6 +69,7 @@ static void decode_npf(const struct vmcb *vmcb, struct vm_exit *exit)
 	exit->kind = EXIT_TDP_FAULT;
 	exit->fault.gpa = GPA(vmcb->exit_info2);
 	exit->fault.table_walk = info & NPF_TABLE_WALK;
+	exit->fault.marked = info & NPF_RESERVED;
 	exit->fault.access = ACCESS_READ | (info & NPF_WRITE ? ACCESS_WRITE : 0) |
 			     (info & NPF_FETCH ? ACCESS_EXEC : 0);
 }

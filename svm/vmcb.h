@@ -156,6 +156,7 @@ _Static_assert(sizeof(struct vmcb) == 4096, "one page");
 
 /* EXITINFO1 of a nested page fault */
 #define NPF_WRITE BIT(1)
+#define NPF_RESERVED BIT(3)
 #define NPF_FETCH BIT(4)
 #define NPF_TABLE_WALK BIT(33)
 

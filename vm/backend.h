@@ -11,7 +11,7 @@
 #include "vm/paging.h"
 #include "vm/regs.h"
 
-struct spte_format;
+struct tdp_config;
 struct vcpu;
 
 /*
@@ -65,8 +65,8 @@ struct fetch_state {
 	BACKEND_OP(const char *, probe, (void))                                                        \
 	/* Once, before any cpu_enable: tables all CPUs share. 0 or E_NOMEM. */                        \
 	BACKEND_OP(int, setup, (void))                                                                 \
-	/* LEVEL_2M or LEVEL_1G: the largest leaf that second-level tables may have. */                \
-	BACKEND_OP(unsigned int, tdp_max_level, (void))                                                \
+	/* What the CPU can do with second-level tables. */                                            \
+	BACKEND_OP(void, tdp_config, (struct tdp_config * config))                                     \
 	/* Must guest memory have a page directory at GUEST_IDENTITY_MAP? */                           \
 	BACKEND_OP(bool, needs_identity_map, (void))                                                   \
 	/* Turn virtualization on or off on this CPU. On: NULL, or why not, in one line. */            \
@@ -117,7 +117,6 @@ struct fetch_state {
 struct backend {
 	const char *name; /* "SVM" */
 	const char *tdp_name; /* "NPT" */
-	const struct spte_format *tdp_format;
 	bool pdptes_loaded; /* the CPU loads PAE's top-level entries, and does not read them at each walk */
 #define BACKEND_OP(result, op, args) result(*op) args;
 	BACKEND_OPS(BACKEND_OP)

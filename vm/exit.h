@@ -60,6 +60,7 @@ struct vm_exit {
 			gpa_t gpa;
 			u32 access; /* enum spte_access bits the guest wanted */
 			bool table_walk; /* the guest's page tables were being walked */
+			bool marked; /* an MMIO mark has refused it; of the access nothing is known */
 		} fault;
 		struct {
 			u8 vector;

@@ -3,7 +3,8 @@
  * What the last instruction fetch's walk of the guest's page tables read, so that the next fetch from
  * the same page need not walk: it looks whether every entry is still the same. That is as
  * good as a walk, and needs no INVLPG to stay right. Kept for long mode only; whoever changes CR0,
- * CR4 or EFER for the guest forgets it.
+ * CR4 or EFER for the guest forgets it, and so does an entry that flushes: its pointers are as old as
+ * what is in the TLB.
  */
 #pragma once
 

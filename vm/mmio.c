@@ -80,21 +80,24 @@ static int access_page(struct vcpu *vcpu, const struct vm_exit *exit,
 		       const struct fetch_state *state, u64 linear, u64 *value, unsigned int size,
 		       bool write)
 {
+	const struct guest_mem *mem = &vcpu->vm->mem;
 	void *memory;
 	gpa_t gpa;
 	int err = translate(vcpu, exit, state, linear, write ? PF_WRITE : 0, &gpa);
 
 	if (unlikely(err))
 		return err;
-	memory = guest_mem_ptr(&vcpu->vm->mem, gpa);
-	if (!memory && write)
+	memory = write ? guest_mem_ptr_write(mem, gpa) : guest_mem_ptr(mem, gpa);
+	if (!memory && write) {
 		device_write(vcpu->vm, gpa, size, *value);
-	else if (!memory)
+	} else if (!memory) {
 		*value = device_read(vcpu->vm, gpa, size);
-	else if (write)
+	} else if (write) {
 		memcpy(memory, value, size);
-	else
+		guest_mem_written(mem, gpa);
+	} else {
 		memcpy(value, memory, size);
+	}
 	return 0;
 }
 
@@ -162,7 +165,8 @@ static int emu_read(void *ctx, u64 linear, unsigned int size, u64 *value)
 {
 	const struct mmio_access *a = ctx;
 
-	if (unlikely(!is_faulting(a, linear, size)))
+	/* What cannot be written may well be memory that can be read. */
+	if (unlikely(!is_faulting(a, linear, size) || (a->exit->fault.access & ACCESS_WRITE)))
 		return vcpu_read_linear(a->vcpu, a->exit, a->state, linear, value, size);
 	*value = device_read(a->vcpu->vm, a->exit->fault.gpa, size);
 	return 0;
@@ -226,25 +230,11 @@ static void emulate_access(struct vcpu *vcpu, const struct vm_exit *exit)
 		vcpu_retired(vcpu);
 }
 
-void exit_tdp_fault(struct vcpu *vcpu, const struct vm_exit *exit)
+/* An access to what is no memory, or not for writing: whose can it be? */
+static void access_device(struct vcpu *vcpu, const struct vm_exit *exit)
 {
 	struct vm *vm = vcpu->vm;
 
-	switch (tdp_fault(&vm->tdp, exit->fault.gpa, exit->fault.access)) {
-	case TDP_FIXED:
-	case TDP_SPURIOUS:
-	case TDP_RETRY:
-		return;
-	case TDP_NOMEM:
-		vm_kill(vm, exit, "no memory left for its second-level page tables");
-		return;
-	case TDP_DENY:
-		vm_kill(vm, exit, "a forbidden access to gpa %llx",
-			(unsigned long long)exit->fault.gpa.raw);
-		return;
-	case TDP_EMULATE:
-		break;
-	}
 	if (exit->interrupted.kind != EVENT_NONE)
 		vm_kill(vm, exit, "bad gpa %llx: it takes an interrupt or exception there",
 			(unsigned long long)exit->fault.gpa.raw);
@@ -257,4 +247,26 @@ void exit_tdp_fault(struct vcpu *vcpu, const struct vm_exit *exit)
 			(unsigned long long)exit->fault.gpa.raw);
 	else
 		emulate_access(vcpu, exit);
+}
+
+void exit_tdp_fault(struct vcpu *vcpu, const struct vm_exit *exit)
+{
+	struct vm *vm = vcpu->vm;
+
+	if (exit->fault.marked && likely(tdp_mmio_is_current(&vm->tdp))) {
+		access_device(vcpu, exit);
+		return;
+	}
+	switch (tdp_fault(&vm->tdp, exit->fault.gpa, exit->fault.access)) {
+	case TDP_FIXED:
+	case TDP_SPURIOUS:
+	case TDP_RETRY:
+		return;
+	case TDP_NOMEM:
+		vm_kill(vm, exit, "no memory left for its second-level page tables");
+		return;
+	case TDP_EMULATE:
+		access_device(vcpu, exit);
+		return;
+	}
 }

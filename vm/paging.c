@@ -192,10 +192,11 @@ static inline __attribute__((always_inline)) bool walk_plain(const struct guest_
 {
 	struct plain_end end = { .all = ~0ull };
 	gfn_t gfn = GFN((paging->cr3 & ADDR_MASK) >> PAGE_SHIFT);
-	const struct mem_slot *slot = &mem->slots[0];
+	const struct slot_table *table = guest_mem_table(mem);
+	const struct mem_slot *slot = table->slots;
 
 	if (unlikely(!in_slot(slot, gfn))) {
-		slot = guest_mem_slot(mem, gfn);
+		slot = slot_find(table, gfn);
 		if (!slot)
 			return false;
 	}

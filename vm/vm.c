@@ -190,16 +190,18 @@ static int no_memory(const struct vm *vm, const char *what)
 /* Everything of a VM but its place in the list. On failure one line says why, all is undone. */
 static int vm_build(struct vm *vm, u32 cpu)
 {
+	struct tdp_config tdp_config;
 	int err;
 
 	if (frame_owner_register(&vm->owner, vm->name))
 		return no_memory(vm, "one more VM");
-	guest_mem_init(&vm->mem, &vm->owner);
+	backend->tdp_config(&tdp_config);
+	guest_mem_init(&vm->mem, &vm->owner, MIN((unsigned int)cpu_features.phys_bits, 48u));
 	timer_queue_init(&vm->timers);
 	err = add_memory(vm) ? no_memory(vm, "its mem=") : 0;
 	if (err)
 		goto no_mem;
-	err = tdp_create(&vm->tdp, backend->tdp_format, backend->tdp_max_level(), &vm->mem);
+	err = tdp_create(&vm->tdp, &tdp_config, &vm->mem);
 	if (err) {
 		no_memory(vm, "its page tables");
 		goto no_mem;

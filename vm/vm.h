@@ -127,6 +127,7 @@ static inline bool vcpu_may_enter(struct vcpu *vcpu)
 	if (unlikely(vcpu->flushed_generation != generation)) {
 		vcpu->flushed_generation = generation;
 		cpu->tlb_flushes++;
+		fetch_memo_forget(&vcpu->memo);
 		backend->flush(vcpu);
 	}
 	return true;

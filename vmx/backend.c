@@ -188,14 +188,18 @@ static void vmx_cpu_disable(void)
 	write_cr4(read_cr4() & ~(u64)CR4_VMXE);
 }
 
-static unsigned int vmx_tdp_max_level(void)
+static void vmx_tdp_config(struct tdp_config *config)
 {
-	return vmx_ept_caps & EPT_HAS_1G ? LEVEL_1G : LEVEL_2M;
+	*config = (struct tdp_config){
+		.fmt = &spte_format_ept,
+		.max_leaf_level = vmx_ept_caps & EPT_HAS_1G ? LEVEL_1G : LEVEL_2M,
+		.hw_ad = vmx_ept_caps & EPT_HAS_ACCESSED_DIRTY,
+		.mmio_signal = SPTE_EPT_MISCONFIGURED,
+	};
 }
 
 const struct backend vmx_backend = { .name = "VMX",
 				     .tdp_name = "EPT",
-				     .tdp_format = &spte_format_ept,
 				     .pdptes_loaded = true,
 #define BACKEND_OP(result, op, args) .op = vmx_##op,
 				     BACKEND_OPS(BACKEND_OP)

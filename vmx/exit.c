@@ -50,6 +50,7 @@ static const struct {
 	KIND(MWAIT, EXIT_UD),
 	KIND(MONITOR, EXIT_UD),
 	KIND_MORE(EPT_VIOLATION, EXIT_TDP_FAULT),
+	KIND_MORE(EPT_MISCONFIG, EXIT_TDP_FAULT),
 	KIND(INVEPT, EXIT_UD),
 	KIND_MORE(PREEMPTION, EXIT_HOST),
 	KIND(INVVPID, EXIT_UD),
@@ -77,6 +78,15 @@ static void decode_ept_violation(struct vm_exit *exit)
 	exit->fault.table_walk = (qual & QUAL_EPT_LINEAR) && !(qual & QUAL_EPT_FINAL);
 	exit->fault.access = ACCESS_READ | (qual & QUAL_EPT_WRITE ? ACCESS_WRITE : 0) |
 			     (qual & QUAL_EPT_FETCH ? ACCESS_EXEC : 0);
+}
+
+/* Only marks look like this to the CPU; it does not tell what the access was. */
+static void decode_ept_misconfig(struct vm_exit *exit)
+{
+	exit->fault.gpa = GPA(vmcs_read64(VMCS_GUEST_PHYSICAL_ADDRESS));
+	exit->fault.access = ACCESS_READ;
+	exit->fault.table_walk = false;
+	exit->fault.marked = true;
 }
 
 /* INT1: the exit came before the instruction had ended, but its #DB is a trap. */
@@ -149,6 +159,9 @@ static __noinline void decode_more(struct vcpu *vcpu, u32 reason, struct vm_exit
 	switch (reason) {
 	case VMX_EXIT_EPT_VIOLATION:
 		decode_ept_violation(exit);
+		break;
+	case VMX_EXIT_EPT_MISCONFIG:
+		decode_ept_misconfig(exit);
 		break;
 	case VMX_EXIT_TASK_SWITCH:
 		decode_task_switch(vectoring, exit);

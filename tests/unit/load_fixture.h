@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host_slots.h"
 #include "lib/err.h"
 #include "vm/loader.h"
 
@@ -18,6 +19,7 @@
 #define FIXTURE_MUTATIONS 100000u
 
 static struct guest_mem fixture_mem;
+static struct host_slots fixture_slots;
 static struct load_request fixture_req;
 static struct load_result fixture_result;
 
@@ -27,10 +29,11 @@ static struct load_result fixture_result;
  */
 static inline void fixture_add_slot(u64 base, u64 size, u64 hpa)
 {
-	struct mem_slot *slot = &fixture_mem.slots[fixture_mem.count++];
+	struct mem_slot *slot = host_slots_add(&fixture_slots,
+					       (struct mem_slot){ .base = gpa_to_gfn(GPA(base)),
+								  .npages = size / PAGE_SIZE });
 	u64 chunks = size / MIB(2);
 
-	*slot = (struct mem_slot){ .base = gpa_to_gfn(GPA(base)), .npages = size / PAGE_SIZE };
 	slot->backing = calloc(chunks, sizeof(slot->backing[0]));
 	slot->level = calloc(chunks, sizeof(slot->level[0]));
 	for (u64 i = 0; i < chunks; i++) {
@@ -41,11 +44,11 @@ static inline void fixture_add_slot(u64 base, u64 size, u64 hpa)
 
 static inline void fixture_teardown(void)
 {
-	for (u32 i = 0; i < fixture_mem.count; i++) {
-		free(fixture_mem.slots[i].backing);
-		free(fixture_mem.slots[i].level);
+	for (u32 i = 0; i < fixture_slots.table.count; i++) {
+		free(fixture_slots.slots[i].backing);
+		free(fixture_slots.slots[i].level);
 	}
-	fixture_mem = (struct guest_mem){ .count = 0 };
+	host_slots_init(&fixture_slots, &fixture_mem);
 }
 
 /* A fresh guest of mem_size bytes (a multiple of 2 MiB), nothing to load yet. */

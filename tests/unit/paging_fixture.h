@@ -9,8 +9,8 @@
 
 #include <string.h>
 
+#include "host_slots.h"
 #include "lib/err.h"
-#include "mm/guest_mem.h"
 #include "vm/paging.h"
 
 #define CR0_PG_WP 0x80010000ull
@@ -31,6 +31,7 @@
 static pfn_t low_backing[LOW_CHUNKS] = { { 0xa00 }, { 0x200 }, { 0xc00 }, { 0x600 } };
 static pfn_t high_backing[HIGH_CHUNKS] = { { 0x800 }, { 0x400 } };
 static struct guest_mem mem;
+static struct host_slots slots;
 
 enum format { F32, F32_PSE, FPAE, F4, F5, FORMATS };
 static const u64 format_cr4[FORMATS] = {

@@ -11,7 +11,9 @@
 #include <string.h>
 
 #include "arch/direct_map.h"
+#include "host_slots.h"
 #include "lib/err.h"
+#include "mm/heap.h"
 #include "mm/tdp.h"
 #include "mm/tdp_change.h"
 #include "mm/tdp_iter.h"
@@ -42,6 +44,21 @@ static const struct fixture_slot fixture_slots[FIXTURE_SLOTS] = {
 static struct guest_mem fixture_mem;
 static struct tdp tdp;
 
+/* All that has been counted. */
+static inline struct tdp_stats stats(void)
+{
+	struct tdp_stats sum;
+
+	tdp_stats_read(&tdp, &sum);
+	return sum;
+}
+
+/* The table of slots that the fixture has written by hand. */
+static inline struct slot_table *fixture_slot_table(void)
+{
+	return (struct slot_table *)(uintptr_t)fixture_mem.table;
+}
+
 /* Let the spare CPU be in a guest; host_nmi is called by the next round. */
 static inline void enter_spare_cpu(void (*nmi)(u32 id))
 {
@@ -51,8 +68,9 @@ static inline void enter_spare_cpu(void (*nmi)(u32 id))
 }
 
 /* Memory for tables, the guest memory above, and an empty tree. */
-static inline void fixture_start(const struct spte_format *fmt, unsigned int max_leaf_level)
+static inline void fixture_start_with(const struct tdp_config *config)
 {
+	static struct host_slots slots;
 	static pfn_t backing[FIXTURE_SLOTS][1024];
 	static u8 level[FIXTURE_SLOTS][1024];
 	static const struct mem_range ram = { HPA(0), MIB(64) };
@@ -60,17 +78,17 @@ static inline void fixture_start(const struct spte_format *fmt, unsigned int max
 	host_nmi = NULL;
 	host_memory_reset(MIB(64));
 	assert_int_equal(frames_init(&ram, 1, NULL, 0), 0);
-	guest_mem_init(&fixture_mem, NULL);
-	fixture_mem.count = FIXTURE_SLOTS;
+	assert_int_equal(heap_init(), 0);
+	host_slots_init(&slots, &fixture_mem);
 	for (u32 i = 0; i < FIXTURE_SLOTS; i++) {
 		const struct fixture_slot *from = &fixture_slots[i];
 
-		fixture_mem.slots[i] = (struct mem_slot){
-			.base = gpa_to_gfn(GPA(from->gpa)),
-			.npages = from->len / PAGE_SIZE,
-			.backing = backing[i],
-			.level = level[i],
-		};
+		host_slots_add(&slots, (struct mem_slot){
+					       .base = gpa_to_gfn(GPA(from->gpa)),
+					       .npages = from->len / PAGE_SIZE,
+					       .backing = backing[i],
+					       .level = level[i],
+				       });
 		for (u64 chunk = 0; chunk < from->len / MIB(2); chunk++) {
 			u64 offset = chunk * MIB(2);
 
@@ -79,7 +97,19 @@ static inline void fixture_start(const struct spte_format *fmt, unsigned int max
 			level[i][chunk] = from->block;
 		}
 	}
-	assert_int_equal(tdp_create(&tdp, fmt, max_leaf_level, &fixture_mem), 0);
+	assert_int_equal(tdp_create(&tdp, config, &fixture_mem), 0);
+}
+
+static inline void fixture_start(const struct spte_format *fmt, unsigned int max_leaf_level)
+{
+	struct tdp_config config = {
+		.fmt = fmt,
+		.max_leaf_level = max_leaf_level,
+		.hw_ad = true,
+		.mmio_signal = fmt == &spte_format_ept ? SPTE_EPT_MISCONFIGURED : SPTE_NPT_RESERVED,
+	};
+
+	fixture_start_with(&config);
 }
 
 static inline unsigned int fixture_leaf_level(u64 gpa)
@@ -108,7 +138,7 @@ static inline void tree_count_table(hpa_t table, u64 gfn, unsigned int level,
 		u64 spte = sptes[i];
 
 		if (!spte_is_present(tdp.fmt, spte)) {
-			assert_int_equal(spte, 0);
+			assert_true(!spte || spte_is_mmio(spte));
 			continue;
 		}
 		present++;
@@ -133,14 +163,15 @@ static inline struct tree_count tree_check(void)
 	struct tree_count count = { 0 };
 
 	tree_count_table(tdp.root, 0, tdp.root_level, &count);
-	assert_int_equal(count.leaves[LEVEL_4K], tdp.stats.pages_4k);
-	assert_int_equal(count.leaves[LEVEL_2M], tdp.stats.pages_2m);
-	assert_int_equal(count.leaves[LEVEL_1G], tdp.stats.pages_1g);
-	assert_int_equal(count.tables, tdp.stats.table_pages);
+	assert_int_equal(count.leaves[LEVEL_4K], stats().pages_4k);
+	assert_int_equal(count.leaves[LEVEL_2M], stats().pages_2m);
+	assert_int_equal(count.leaves[LEVEL_1G], stats().pages_1g);
+	assert_int_equal(count.tables, stats().table_pages);
 	assert_int_equal(count.tables, tdp.tables.frames);
 	assert_int_equal(this_cpu()->walks % 2, 0);
 	assert_int_equal(tdp.tlb.busy, 0);
 	assert_int_equal(tdp.lock.locked, 0);
+	assert_int_equal(tdp.slots_lock.locked, 0);
 	return count;
 }
 
@@ -185,9 +216,10 @@ static inline int start_npt(void **state)
 static inline int end(void **state)
 {
 	(void)state;
+	tdp_zap(&tdp, GFN(0), GFN(BIT(36)));
+	assert_int_equal(stats().table_pages, 1);
+	assert_int_equal(stats().pages_4k + stats().pages_2m + stats().pages_1g, 0);
 	tdp_destroy(&tdp);
-	assert_int_equal(tdp.stats.table_pages, 0);
 	assert_int_equal(tdp.tables.frames, 0);
-	assert_int_equal(tdp.stats.pages_4k + tdp.stats.pages_2m + tdp.stats.pages_1g, 0);
 	return 0;
 }

@@ -152,10 +152,10 @@ static void test_truncated(void **state)
 static void test_missing_slots(void **state)
 {
 	(void)state;
-	fixture_mem.slots[0].npages = MIB(16) / PAGE_SIZE;
+	fixture_slots.slots[0].npages = MIB(16) / PAGE_SIZE;
 	expect_refused(E_NOMEM, "no guest memory for 8192 bytes at 0x1000000");
 	put(image, 0x258, 8, MIB(2));
-	fixture_mem.slots[0].base = GFN(MIB(2) / PAGE_SIZE);
+	fixture_slots.slots[0].base = GFN(MIB(2) / PAGE_SIZE);
 	expect_refused(E_NOMEM, "no guest memory for 29 bytes at 0x18000");
 	fixture_req.mem_size = MIB(1);
 	expect_refused(E_NOMEM, "the VM has 1024 KiB of memory");

@@ -9,14 +9,12 @@
 static int setup(void **state __unused)
 {
 	host_memory_reset(MIB(64));
-	mem = (struct guest_mem){
-		.count = 2,
-		.slots = {
-			{ .base = GFN(0), .npages = LOW_CHUNKS * 512, .backing = low_backing },
-			{ .base = gpa_to_gfn(GPA(HIGH_BASE)), .npages = HIGH_CHUNKS * 512,
-			  .backing = high_backing },
-		},
-	};
+	host_slots_init(&slots, &mem);
+	host_slots_add(&slots,
+		       (struct mem_slot){ .npages = LOW_CHUNKS * 512, .backing = low_backing });
+	host_slots_add(&slots, (struct mem_slot){ .base = gpa_to_gfn(GPA(HIGH_BASE)),
+						  .npages = HIGH_CHUNKS * 512,
+						  .backing = high_backing });
 	return 0;
 }
 

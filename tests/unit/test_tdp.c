@@ -9,12 +9,14 @@
 
 static void test_create(void **state)
 {
+	struct tdp_config config = { .fmt = &spte_format_ept };
 	struct tdp other;
 
 	(void)state;
-	assert_int_equal(tdp_create(&other, &spte_format_ept, 0, &fixture_mem), E_INVAL);
-	assert_int_equal(tdp_create(&other, &spte_format_ept, 4, &fixture_mem), E_INVAL);
-	assert_int_equal(tdp.stats.table_pages, 1);
+	assert_int_equal(tdp_create(&other, &config, &fixture_mem), E_INVAL);
+	config.max_leaf_level = 4;
+	assert_int_equal(tdp_create(&other, &config, &fixture_mem), E_INVAL);
+	assert_int_equal(stats().table_pages, 1);
 	assert_true(tdp.tlb.generation > 0);
 	tree_check();
 }
@@ -22,8 +24,8 @@ static void test_create(void **state)
 static void check_fault(u64 gpa)
 {
 	unsigned int level = fixture_leaf_level(gpa);
-	u64 fixed = tdp.stats.pf_fixed, rounds = tdp.tlb.stats.remote_tlb_flush,
-	    spurious = tdp.stats.pf_spurious;
+	u64 fixed = stats().pf_fixed, rounds = tdp.tlb.stats.remote_tlb_flush,
+	    spurious = stats().pf_spurious;
 	struct tdp_walk_step step;
 	pfn_t pfn = mem_slot_pfn(guest_mem_slot(&fixture_mem, gpa_to_gfn(GPA(gpa))),
 				 gpa_to_gfn(GPA(gpa)));
@@ -35,8 +37,8 @@ static void check_fault(u64 gpa)
 	assert_int_equal(spte_access(tdp.fmt, step.spte), ACCESS_ALL);
 	assert_int_equal(spte_pfn(tdp.fmt, step.spte).raw, align_down(pfn.raw, level_pages(level)));
 	assert_int_equal(tdp_fault(&tdp, GPA(gpa), ACCESS_EXEC), TDP_SPURIOUS);
-	assert_int_equal(tdp.stats.pf_fixed, fixed + 1);
-	assert_int_equal(tdp.stats.pf_spurious, spurious + 1);
+	assert_int_equal(stats().pf_fixed, fixed + 1);
+	assert_int_equal(stats().pf_spurious, spurious + 1);
 	assert_int_equal(tdp.tlb.stats.remote_tlb_flush, rounds);
 	tree_check();
 }
@@ -57,7 +59,7 @@ static void test_fault_levels(void **state)
 					check_fault(slot->gpa + MIB(6) + 0x5678);
 				check_fault(slot->gpa + slot->len - 1);
 			}
-			assert_int_equal(tdp.stats.pf_taken, 2 * tdp.stats.pf_fixed);
+			assert_int_equal(stats().pf_taken, 2 * stats().pf_fixed);
 			end(state);
 		}
 	}
@@ -76,33 +78,45 @@ static void test_fault_no_slot(void **state)
 				       BIT(52),
 				       BIT(63),
 				       ~0ull };
-	struct mem_slot *slot = &fixture_mem.slots[FIXTURE_SLOTS - 1];
 
 	(void)state;
 	for (u32 i = 0; i < ARRAY_SIZE(outside); i++)
 		assert_int_equal(fault(outside[i]), TDP_EMULATE);
-	/* Were there a slot beyond, it could not be reached either. */
-	slot->base = GFN(BIT(36));
-	assert_int_equal(fault(BIT(48)), TDP_EMULATE);
-	slot->base = GFN(BIT(36) - 512);
-	assert_int_equal(fault(BIT(48)), TDP_EMULATE);
-	assert_int_equal(tdp.stats.pf_emulate, ARRAY_SIZE(outside) + 2);
+	assert_int_equal(stats().pf_emulate, ARRAY_SIZE(outside));
 	assert_int_equal(tree_check().tables, 1);
+	/* Marks take no tables, and there is none beside slots. */
+	assert_int_equal(stats().pf_mmio_spte_created, 0);
 	assert_false(is_mapped(0));
 	assert_int_equal(tdp_walk(&tdp, GPA(BIT(48)), NULL), 0);
+	assert_int_equal(fault(GIB(512)), TDP_EMULATE);
+	assert_int_equal(fault(GIB(513)), TDP_EMULATE);
+	assert_true(spte_is_mmio(walk_end(GIB(600)).spte));
+	assert_int_equal(stats().pf_mmio_spte_created, 1);
+	assert_true(tdp_mmio_is_current(&tdp));
+	/* Another table of slots: it is renewed, when it is met. */
+	fixture_slot_table()->generation++;
+	assert_false(tdp_mmio_is_current(&tdp));
+	assert_int_equal(fault(GIB(513)), TDP_EMULATE);
+	assert_int_equal(stats().pf_mmio_spte_created, 2);
+	assert_int_equal(tree_check().tables, 1);
 }
 
 static void test_fault_denied(void **state)
 {
-	u64 *spte;
+	struct mem_slot *slot = &fixture_slot_table()->slots[1];
 
 	(void)state;
-	assert_int_equal(fault(GIB(1)), TDP_FIXED);
-	spte = (u64 *)hpa_to_ptr(spte_hpa(tdp.fmt, *(u64 *)hpa_to_ptr(tdp.root))) + 1;
-	*spte = spte_make_leaf(tdp.fmt, PFN(GIB(64) / PAGE_SIZE), LEVEL_1G, ACCESS_READ);
-	assert_int_equal(tdp_fault(&tdp, GPA(GIB(1)), ACCESS_WRITE), TDP_DENY);
-	assert_int_equal(tdp_fault(&tdp, GPA(GIB(1)), ACCESS_EXEC), TDP_DENY);
+	slot->readonly = true;
+	assert_int_equal(tdp_fault(&tdp, GPA(GIB(1)), ACCESS_WRITE), TDP_FIXED);
+	assert_int_equal(tdp_fault(&tdp, GPA(GIB(1)), ACCESS_WRITE), TDP_EMULATE);
+	assert_int_equal(tdp_fault(&tdp, GPA(GIB(1)), ACCESS_EXEC), TDP_SPURIOUS);
 	assert_int_equal(tdp_fault(&tdp, GPA(GIB(1)), ACCESS_READ), TDP_SPURIOUS);
+	/* Writable from now on: the next write is told so. */
+	slot->readonly = false;
+	assert_int_equal(tdp_fault(&tdp, GPA(GIB(1)), ACCESS_READ), TDP_SPURIOUS);
+	assert_int_equal(tdp_fault(&tdp, GPA(GIB(1)), ACCESS_WRITE), TDP_FIXED);
+	assert_int_equal(tdp_fault(&tdp, GPA(GIB(1)), ACCESS_WRITE), TDP_SPURIOUS);
+	assert_int_equal(tdp.tlb.stats.remote_tlb_flush, 0);
 }
 
 /* A table where a large leaf would fit (as left by a split) is filled, not replaced. */
@@ -117,7 +131,7 @@ static void test_fault_below_table(void **state)
 	assert_int_equal(fault(GIB(1) + 0x1000), TDP_FIXED);
 	assert_int_equal(walk_end(GIB(1) + MIB(4)).level, LEVEL_2M);
 	assert_int_equal(walk_end(GIB(1) + 0x1000).level, LEVEL_4K);
-	assert_int_equal(tdp.stats.pages_1g, 0);
+	assert_int_equal(stats().pages_1g, 0);
 }
 
 static void test_zap_costs(void **state)
@@ -149,7 +163,7 @@ static void test_zap_costs(void **state)
 	zap(top + MIB(1), BIT(48)); /* half a table of pages and three whole ones */
 	assert_int_equal(tdp.tlb.stats.remote_tlb_flush, 2);
 	assert_int_equal(tree_check().leaves[LEVEL_4K], 256);
-	assert_int_equal(tdp.stats.table_pages, 1 + 2 + 2 + 1);
+	assert_int_equal(stats().table_pages, 1 + 2 + 2 + 1);
 	zap(0, ~0ull << 12); /* all the rest */
 	assert_int_equal(tdp.tlb.stats.remote_tlb_flush, 3);
 	assert_int_equal(tree_check().tables, 1);
@@ -167,7 +181,7 @@ static void test_zap_part_of_leaf(void **state)
 	assert_false(is_mapped(GIB(1)));
 	assert_true(is_mapped(GIB(2)));
 	assert_int_equal(fault(GIB(1) + MIB(512)), TDP_FIXED);
-	assert_int_equal(tdp.stats.pages_1g, 2);
+	assert_int_equal(stats().pages_1g, 2);
 
 	zap(MIB(4) - PAGE_SIZE, GIB(1) + PAGE_SIZE); /* the ends of two leaves */
 	assert_false(is_mapped(MIB(2)));
@@ -200,6 +214,8 @@ static void test_zap_frees_empty_tables(void **state)
 /* With n table frames left for every n: a fault needs three, and creation one. */
 static void test_every_failure(void **state)
 {
+	static const struct tdp_config config = { .fmt = &spte_format_ept,
+						  .max_leaf_level = LEVEL_1G };
 	static hpa_t held[MIB(64) / PAGE_SIZE];
 	u64 gpa = fixture_slots[4].gpa;
 
@@ -212,8 +228,7 @@ static void test_every_failure(void **state)
 		assert_int_equal(frame_owner_register(&hog, "hog"), 0);
 		while (frame_alloc(&hog, LEVEL_4K, &held[count]) == 0)
 			count++;
-		assert_int_equal(tdp_create(&other, &spte_format_ept, LEVEL_1G, &fixture_mem),
-				 E_NOMEM);
+		assert_int_equal(tdp_create(&other, &config, &fixture_mem), E_NOMEM);
 		for (u32 i = 0; i < left; i++)
 			frame_free(&hog, LEVEL_4K, held[--count]);
 		assert_int_equal(fault(gpa), left < 3 ? TDP_NOMEM : TDP_FIXED);

@@ -45,6 +45,7 @@ static void test_iterator(void **state)
 			limit = first + (u64)rand() % (1u << (u32)rand() % 31);
 		collect_below(tdp.root, 0, tdp.root_level, first, MIN(limit, BIT(36)), expected,
 			      &count);
+		tlb_walk_begin(&tdp.tlb);
 		tdp_for_each(&iter, &tdp, GFN(first), GFN(limit)) {
 			assert_true(at < count);
 			assert_int_equal(tdp_entry_first(iter.at).raw * 8 + iter.at.level,
@@ -52,12 +53,13 @@ static void test_iterator(void **state)
 			assert_int_equal(iter.at.spte, *iter.at.sptep);
 			at++;
 			if (restart && restart-- == 1) {
-				tdp_iter_restart(&iter);
+				tdp_iter_breathe(&iter);
 				while (tdp_entry_first(iter.at).raw * 8 + iter.at.level !=
 				       expected[at - 1])
 					tdp_iter_next(&iter);
 			}
 		}
+		tlb_walk_end();
 		assert_int_equal(at, first < limit ? count : 0);
 	}
 }

@@ -19,11 +19,10 @@ static struct {
 static void nmi_mid_zap(u32 id)
 {
 	assert_int_equal(id, HOST_SPARE_CPU);
-	assert_int_equal(tdp.lock.locked, 1);
 	mid_zap.calls++;
 	/* CPUs that enter from now on flush; nothing that others may still use has been freed. */
 	assert_true(tdp.tlb.generation > mid_zap.generation);
-	assert_int_equal(tdp.stats.table_pages, mid_zap.tables);
+	assert_int_equal(stats().table_pages, mid_zap.tables);
 	assert_int_equal(tdp.tables.frames, mid_zap.tables);
 	/* Gone for all who begin now, but not to be mapped again before the flush. */
 	assert_false(is_mapped(0));
@@ -31,13 +30,13 @@ static void nmi_mid_zap(u32 id)
 	assert_int_equal(fault(MIB(510)), TDP_RETRY);
 	assert_int_equal(fault(MIB(600)), TDP_FIXED);
 	assert_int_equal(fault(GIB(1)), TDP_FIXED);
-	mid_zap.tables = tdp.stats.table_pages;
-	/* One who came before the zap cannot add to a table that has left the tree. */
-	if (mid_zap.walker.sptep) {
-		assert_false(tdp_spte_add(&tdp, mid_zap.walker, 1));
-		assert_true(spte_is_frozen(tdp.fmt, *mid_zap.walker.sptep));
-		cpus[1]->walks++;
-	}
+	mid_zap.tables = stats().table_pages;
+	/* One who came before the zap may still add to a table that has left the tree. */
+	tlb_walk_begin(&tdp.tlb);
+	assert_true(tdp_spte_add(&tdp, &mid_zap.walker,
+				 spte_make_leaf(tdp.fmt, PFN(5), LEVEL_4K, ACCESS_ALL)));
+	tlb_walk_end();
+	cpus[1]->walks++;
 	cpus[HOST_SPARE_CPU]->mode = CPU_HOST;
 }
 
@@ -54,7 +53,7 @@ static void test_mid_zap(void **state)
 	cpus[1]->walks++;
 	mid_zap.walker = tdp_entry_lowest(tdp.fmt, tdp_entry_root(&tdp, GFN(5)));
 	assert_int_equal(mid_zap.walker.level, LEVEL_4K);
-	mid_zap.tables = tdp.stats.table_pages;
+	mid_zap.tables = stats().table_pages;
 	mid_zap.generation = tdp.tlb.generation;
 	enter_spare_cpu(nmi_mid_zap);
 	zap(0, MIB(512));
@@ -96,44 +95,59 @@ static void test_round_waits_for_walkers(void **state)
 static void drop_gather(void)
 {
 	TDP_GATHER(gather, &tdp);
-	struct tdp_iter iter;
+	struct tdp_entry entry = tdp_entry_lowest(tdp.fmt, tdp_entry_root(&tdp, GFN(0)));
 
-	tdp_for_each(&iter, &tdp, GFN(0), GFN(1)) {
-		if (spte_is_leaf(tdp.fmt, iter.at.spte, iter.at.level))
-			tdp_spte_freeze(&gather, iter.at);
-	}
+	tdp_spte_freeze(&gather, entry);
 }
 
-static void add_wrong_leaf(void)
+static void add_over_leaf(void)
 {
-	struct tdp_entry entry = tdp_entry_lowest(tdp.fmt, tdp_entry_root(&tdp, GFN(0x400)));
-	u64 wrong = spte_make_leaf(tdp.fmt, PFN(0x200), LEVEL_2M, ACCESS_ALL);
+	struct tdp_entry entry = tdp_entry_lowest(tdp.fmt, tdp_entry_root(&tdp, GFN(0)));
 
-	assert_true(tdp_spte_add(&tdp, entry, wrong));
+	assert_true(tdp_spte_set(&tdp, &entry, 0));
 }
 
-static void clear_without_flush(void)
+/* Nobody but the one who has frozen an entry makes it something else. */
+static void thaw_another_ones(void)
 {
-	tdp_spte_clear(&tdp, tdp_entry_lowest(tdp.fmt, tdp_entry_root(&tdp, GFN(0))));
+	struct tdp_entry entry = tdp_entry_lowest(tdp.fmt, tdp_entry_root(&tdp, GFN(0)));
+
+	entry.spte = *entry.sptep = spte_make_frozen(this_cpu()->index + 1, HPA(0));
+	assert_true(tdp_spte_set(&tdp, &entry, 0));
+}
+
+static void add_too_large(void)
+{
+	struct tdp_entry entry = tdp_entry_root(&tdp, GFN(BIT(35)));
+	u64 leaf = spte_make_leaf(tdp.fmt, PFN(0), LEVEL_1G, ACCESS_ALL);
+
+	assert_true(tdp_spte_add(&tdp, &entry, leaf));
 }
 
 /* The checks of debug builds: each of these would break an invariant. */
 static void test_funnel_checks(void **state)
 {
+	static const struct {
+		void (*wrong)(void);
+		const char *message;
+	} all[] = {
+		{ drop_gather, "gather->flush" },
+		{ add_over_leaf, "change_is_legal" },
+		{ thaw_another_ones, "spte_is_frozen_by" },
+		{ add_too_large, "max_leaf_level" },
+	};
+
 	(void)state;
-	assert_int_equal(fault(0), TDP_FIXED);
-	expect_panic(drop_gather());
-	assert_non_null(strstr(host_panic_message, "gather->flush"));
-
-	fixture_start(&spte_format_npt, LEVEL_1G);
-	assert_int_equal(fault(0), TDP_FIXED);
-	expect_panic(add_wrong_leaf());
-	assert_non_null(strstr(host_panic_message, "leaf_is_backed"));
-
-	fixture_start(&spte_format_npt, LEVEL_1G);
-	assert_int_equal(fault(0), TDP_FIXED);
-	expect_panic(clear_without_flush());
-	assert_non_null(strstr(host_panic_message, "change_is_legal"));
+	for (volatile u32 i = 0; i < ARRAY_SIZE(all); i++) {
+		fixture_start(&spte_format_npt, LEVEL_1G);
+		assert_int_equal(fault(0), TDP_FIXED);
+		expect_panic(all[i].wrong());
+		assert_non_null(strstr(host_panic_message, "walks & 1"));
+		tlb_walk_begin(&tdp.tlb);
+		expect_panic(all[i].wrong());
+		assert_non_null(strstr(host_panic_message, all[i].message));
+		tlb_walk_end();
+	}
 	fixture_start(&spte_format_npt, LEVEL_1G);
 }
 
@@ -222,9 +236,9 @@ static void test_threads(void **state)
 		assert_null(bad);
 	}
 	tree = tree_check();
-	assert_int_equal(tdp.stats.pf_fixed + tdp.stats.pf_spurious + tdp.stats.pf_retry,
-			 tdp.stats.pf_taken);
-	assert_true(tree_leaves(&tree) <= tdp.stats.pf_fixed);
+	assert_int_equal(stats().pf_fixed + stats().pf_spurious + stats().pf_retry,
+			 stats().pf_taken);
+	assert_true(tree_leaves(&tree) <= stats().pf_fixed);
 	zap(0, BIT(48));
 	cpus[HOST_SPARE_CPU]->mode = CPU_HOST;
 	assert_int_equal(tree_check().tables, 1);

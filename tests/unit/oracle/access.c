@@ -48,7 +48,7 @@ static void *shadow_of(const void *at, u32 size)
 bool access_matters(const void *at)
 {
 	if (in_memory(at))
-		return judge_is_table(ptr_to_hpa(at));
+		return judge_is_table(ptr_to_hpa(at)) || judge_table(ptr_to_hpa(at))->words;
 	for (u32 i = 0; i < MAX_SPACES; i++) {
 		const struct tdp *tdp = &world.vms[i].tdp;
 
@@ -146,6 +146,13 @@ static void drain_some(struct actor *me)
 		drain_one(me);
 }
 
+/* An actor that meets a frozen entry may have to wait for the flush that is owed for it. */
+static void note_frozen(struct actor *me, const void *at, u32 size)
+{
+	if (size == sizeof(u64) && spte_is_frozen(*(const u64 *)at) && in_memory(at))
+		me->met |= judge_is_table(ptr_to_hpa(at));
+}
+
 const void *oracle_load(const void *at, u32 size)
 {
 	struct actor *me = sched.current;
@@ -159,6 +166,7 @@ const void *oracle_load(const void *at, u32 size)
 			return &me->stores[i].value;
 	}
 	check(at, size);
+	note_frozen(me, at, size);
 	if (size == sizeof(u64)) {
 		me->seen_at = (u64 *)(uintptr_t)at;
 		me->seen = *me->seen_at;
@@ -188,6 +196,7 @@ u64 oracle_rmw_begin(void *at, u32 size)
 		sched_point(at, true);
 		access_drain(sched.current);
 		check(at, size);
+		note_frozen(sched.current, at, size);
 	}
 	return access_value(at, size);
 }

@@ -12,6 +12,8 @@
 #define B 1ull
 #define C 512ull
 #define FAR (GIB(2) / PAGE_SIZE + 512)
+/* In a slot that comes and goes. */
+#define P POSITION_GFN(0)
 
 /* A CPU enters while a round goes on: one of the two must see the other. */
 static void entry_and_round(struct program *program)
@@ -105,14 +107,119 @@ static void round_and_round(struct program *program)
 }
 
 /* What is mapped next is another frame: the old one must be gone from all CPUs. */
+static void guest_and_slot(struct program *program)
+{
+	program_begin(program, "guest and slot", 2, 1);
+	program_prelude(program, 0, op_position(OP_SLOT, 0));
+	program_prelude(program, 0, op_access(P));
+	program_prelude(program, 1, op_access(P));
+	program_add(program, 0, op_access(P));
+	program_add(program, 1, op_access(P));
+	program_add(program, 2, op_position(OP_SLOT, 0));
+	program_add(program, 2, op_position(OP_SLOT, 0));
+}
+
 static void guest_and_move(struct program *program)
 {
-	program_begin(program, "guest and move", 2, 1);
+	program_begin(program, "guest and move", 1, 1);
+	program_prelude(program, 0, op_position(OP_SLOT, 0));
+	program_prelude(program, 0, op_access(P));
+	program_add(program, 0, op_access(P));
+	program_add(program, 0, op_access(P));
+	program_add(program, 1, op_position(OP_MOVE, 0));
+}
+
+static void guest_and_readonly(struct program *program)
+{
+	program_begin(program, "guest and read-only", 1, 1);
+	program_prelude(program, 0, op_position(OP_SLOT, 0));
+	program_prelude(program, 0, op_access(P));
+	program_add(program, 0, op_access(P));
+	program_add(program, 0, op_access(P + 1));
+	program_add(program, 1, op_position(OP_READONLY, 0));
+}
+
+/* A hole becomes memory: its mark must not hide that. */
+static void fault_and_slot(struct program *program)
+{
+	program_begin(program, "fault and slot", 1, 1);
+	program_prelude(program, 0, op_access(P));
+	program_add(program, 0, op_access(P));
+	program_add(program, 0, op_access(P));
+	program_add(program, 1, op_position(OP_SLOT, 0));
+}
+
+/* Pages are written while a log begins, is harvested, and ends. */
+static void write_and_harvest(struct program *program, u8 how)
+{
+	program_begin(program, "write and harvest", 1, 1);
+	program->world.max_leaf = LEVEL_2M;
+	program_prelude(program, 0, op_position(OP_SLOT, 0));
+	program_prelude(program, 0, op_access(P));
+	program_prelude(program, 0, op_position(OP_LOG, how));
+	program_prelude(program, 0, op_access(P));
+	program_add(program, 0, op_access(P + 1));
+	program_add(program, 0, op_access(P));
+	program_add(program, 1, op_position(OP_HARVEST, 0));
+	program_add(program, 1, op_position(OP_HARVEST, 0));
+}
+
+static void write_and_harvest_protected(struct program *program)
+{
+	write_and_harvest(program, 1);
+}
+
+static void write_and_harvest_bits(struct program *program)
+{
+	write_and_harvest(program, 2);
+}
+
+static void write_and_log(struct program *program)
+{
+	program_begin(program, "write and log", 1, 1);
+	program->world.max_leaf = LEVEL_2M;
+	program_prelude(program, 0, op_position(OP_SLOT, 0));
+	program_prelude(program, 0, op_access(P));
+	program_add(program, 0, op_access(P + 1));
+	program_add(program, 0, op_access(P));
+	program_add(program, 1, op_position(OP_LOG, 3));
+	program_add(program, 1, op_position(OP_HARVEST, 0));
+}
+
+/* Removal takes dirty bits away that a harvest has to tell. */
+static void zap_and_harvest(struct program *program)
+{
+	program_begin(program, "zap and harvest", 0, 2);
+	program->world.cpus = 1;
+	program_prelude(program, 0, op_position(OP_SLOT, 0));
+	program_prelude(program, 0, op_position(OP_LOG, 2));
+	program_prelude(program, 0, op_access(P));
+	program_prelude(program, 0, op_range(OP_LEAVE, 0, 0));
+	program_add(program, 1, op_range(OP_ZAP, P, P + POSITION_PAGES));
+	program_add(program, 2, op_position(OP_HARVEST, 0));
+	program_add(program, 2, op_position(OP_HARVEST, 0));
+}
+
+static void split_and_write(struct program *program)
+{
+	program_begin(program, "split and write", 1, 1);
+	program->world.max_leaf = LEVEL_2M;
 	program_prelude(program, 0, op_access(A));
-	program_prelude(program, 1, op_access(A));
 	program_add(program, 0, op_access(A));
-	program_add(program, 1, op_access(A));
-	program_add(program, 2, op_range(OP_MOVE, 0, 512));
+	program_add(program, 0, op_access(B));
+	program_add(program, 1, op_range(OP_SPLIT, A, C));
+	program_add(program, 1, op_range(OP_COLLAPSE, A, C));
+}
+
+static void zap_and_collapse(struct program *program)
+{
+	program_begin(program, "zap and collapse", 1, 2);
+	program->world.max_leaf = LEVEL_2M;
+	program_prelude(program, 0, op_access(A));
+	program_prelude(program, 0, op_range(OP_SPLIT, A, C));
+	program_add(program, 0, op_access(B));
+	program_add(program, 1, op_range(OP_COLLAPSE, A, C));
+	program_add(program, 2, op_range(OP_ZAP, A, A + 1));
 }
 
 /* One leaf for a gigabyte, of which one page is removed. */
@@ -129,10 +236,25 @@ static void huge_and_zap(struct program *program)
 }
 
 const struct directed directed_programs[] = {
-	{ "entry and round", entry_and_round, 3 }, { "guest and zap", guest_and_zap, 3 },
-	{ "guest and table", guest_and_table, 2 }, { "fault and fault", fault_and_fault, 3 },
-	{ "fault and zap", fault_and_zap, 2 },     { "fault and zap of all", fault_and_zap_all, 2 },
-	{ "walk and zap", walk_and_zap, 2 },       { "zap and zap", zap_and_zap, 2 },
-	{ "round and round", round_and_round, 2 }, { "guest and move", guest_and_move, 1 },
-	{ "huge leaf and zap", huge_and_zap, 3 },  { NULL, NULL, 0 },
+	{ "entry and round", entry_and_round, 3 },
+	{ "guest and zap", guest_and_zap, 3 },
+	{ "guest and table", guest_and_table, 2 },
+	{ "fault and fault", fault_and_fault, 3 },
+	{ "fault and zap", fault_and_zap, 2 },
+	{ "fault and zap of all", fault_and_zap_all, 2 },
+	{ "walk and zap", walk_and_zap, 2 },
+	{ "zap and zap", zap_and_zap, 2 },
+	{ "round and round", round_and_round, 2 },
+	{ "huge leaf and zap", huge_and_zap, 3 },
+	{ "guest and slot", guest_and_slot, 2 },
+	{ "guest and move", guest_and_move, 2 },
+	{ "guest and read-only", guest_and_readonly, 2 },
+	{ "fault and slot", fault_and_slot, 2 },
+	{ "write and harvest, protected", write_and_harvest_protected, 3 },
+	{ "write and harvest, dirty bits", write_and_harvest_bits, 2 },
+	{ "write and log", write_and_log, 2 },
+	{ "zap and harvest", zap_and_harvest, 2 },
+	{ "split and write", split_and_write, 2 },
+	{ "zap and collapse", zap_and_collapse, 2 },
+	{ NULL, NULL, 0 },
 };

@@ -5,6 +5,8 @@
  */
 #include "dirty.h"
 
+#include <string.h>
+
 #include "report.h"
 #include "world.h"
 
@@ -15,21 +17,25 @@ static struct page {
 	u64 covered; /* when the harvest began that reported it last */
 } pages[DIRTY_PAGES];
 static u32 page_count;
-static bool logged[MAX_SPACES];
+static bool logged[MAX_SPACES][POSITIONS];
 
 void dirty_reset(void)
 {
 	page_count = 0;
-	for (u32 i = 0; i < MAX_SPACES; i++)
-		logged[i] = false;
+	memset(logged, 0, sizeof(logged));
 }
 
-void dirty_log(u32 space, bool on)
+static u64 area_of(u64 gfn)
 {
-	logged[space] = on;
+	return (gfn - POSITION_GFN(0)) / (2 * POSITION_PAGES);
+}
+
+void dirty_log(u32 space, u64 gfn, bool on)
+{
+	logged[space][area_of(gfn)] = on;
 	/* What was written before is of no interest; nor is it afterwards. */
 	for (u32 i = 0; i < page_count; i++) {
-		if (pages[i].space == space)
+		if (pages[i].space == space && area_of(pages[i].gfn) == area_of(gfn))
 			pages[i] = (struct page){ .space = space, .gfn = pages[i].gfn };
 	}
 }
@@ -50,12 +56,27 @@ void dirty_written(u32 space, u64 gfn)
 {
 	struct page *page;
 
-	if (!logged[space])
+	if (!dirty_attempted(space, gfn))
 		return;
 	page = page_of(space, gfn);
-	page->last = sched.clock;
 	if (!page->first)
 		page->first = sched.clock;
+}
+
+bool dirty_attempted(u32 space, u64 gfn)
+{
+	if (!world_position(space, gfn) || !logged[space][area_of(gfn)])
+		return false;
+	page_of(space, gfn)->last = sched.clock;
+	return true;
+}
+
+void dirty_log_runs(u32 space, u64 gfn)
+{
+	for (u32 i = 0; i < page_count; i++) {
+		if (pages[i].space == space && area_of(pages[i].gfn) == area_of(gfn))
+			pages[i].first = 0;
+	}
 }
 
 void dirty_harvest_begin(struct dirty_harvest *harvest, u32 space, u64 gfn, u64 end)

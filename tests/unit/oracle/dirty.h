@@ -19,10 +19,19 @@ struct dirty_harvest {
 
 /* Nothing has been written, and no log is kept. */
 void dirty_reset(void);
-/* From now on writes of space are to be reported, or no longer. */
-void dirty_log(u32 space, bool on);
+/*
+ * From now on writes to the slot at gfn, a position, may be reported, or no longer; and after this,
+ * they have to be.
+ */
+void dirty_log(u32 space, u64 gfn, bool on);
+void dirty_log_runs(u32 space, u64 gfn);
 /* The guest writes, or the hypervisor for it. */
 void dirty_written(u32 space, u64 gfn);
+/*
+ * The guest will write, as soon as it is let: that may be reported already. False: nobody wants to
+ * know.
+ */
+bool dirty_attempted(u32 space, u64 gfn);
 
 /*
  * A harvest begins; says that a page is dirty; has returned. What was written before it began must

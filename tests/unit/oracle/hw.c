@@ -176,6 +176,16 @@ static void check_spte(u64 spte, unsigned int level)
 		report("BAD_SPTE", "0x%lx at level %u has another memory type", spte, level);
 }
 
+/* What is not present for us is not for the CPU either; or it is a mark, and wrong for it. */
+static void check_absent(u64 spte)
+{
+	bool npt = format() == &spte_format_npt;
+	bool present = spte & (npt ? 1 : 7);
+
+	if (present && !(npt ? (spte & BITS(51, 40)) : (spte & 7) == 2))
+		report("BAD_SPTE", "the CPU takes 0x%lx for present", spte);
+}
+
 /* Read one entry. *entry is what the walk ends in. */
 static enum walk_result walk_step(struct hw_cpu *cpu, struct hw_walk *walk, unsigned int access,
 				  struct hw_tlb *entry)
@@ -191,8 +201,10 @@ static enum walk_result walk_step(struct hw_cpu *cpu, struct hw_walk *walk, unsi
 	check_table(&walk->at);
 	spte = *sptep;
 	leaf = judge_leaf_at(sptep);
-	if (!spte_is_present(fmt, spte))
+	if (!spte_is_present(fmt, spte)) {
+		check_absent(spte);
 		return WALK_FAULT;
+	}
 	check_spte(spte, level);
 	want = entry_wants(access, level, spte);
 	if (want && !entry_set(walk, sptep, spte, want))
@@ -223,6 +235,8 @@ static void use(const struct hw_tlb *entry, u64 gfn, unsigned int access)
 	if (pfn != backing.pfn && pfn != backing.old_pfn)
 		report("WRONG_FRAME", "gfn 0x%lx is pfn 0x%lx, and is used as 0x%lx", gfn,
 		       backing.pfn, pfn);
+	if ((access & ACCESS_WRITE) && !backing.writable)
+		report("STALE_USE", "gfn 0x%lx is written, and is read-only", gfn);
 	if (access & ACCESS_WRITE)
 		dirty_written(entry->space, gfn);
 }

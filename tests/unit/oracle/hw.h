@@ -55,6 +55,8 @@ void hw_reset(void);
 /* Leave what it is in and enter the guest of space. */
 void hw_enter(struct hw_cpu *cpu, u32 space);
 void hw_exit(struct hw_cpu *cpu);
+/* The exit has been handled: run no vCPU any more. */
+void hw_leave(struct hw_cpu *cpu);
 /* Between two instructions: leave the guest if asked to, sooner or later. False: not in a guest. */
 bool hw_stays(struct hw_cpu *cpu);
 /* Something that CPUs do by themselves while they are in a guest. */
@@ -65,4 +67,5 @@ bool hw_access(struct hw_cpu *cpu, u64 gfn, unsigned int access);
 /* For the judge: report CPUs that may use what they must not. */
 void hw_check_dead(void);
 void hw_check_freed(hpa_t table);
+void hw_check_frames(u64 pfn, u64 npages);
 void hw_check_made(const struct leaf *leaf);

@@ -40,7 +40,7 @@ void hw_enter(struct hw_cpu *cpu, u32 space)
 
 	if (cpu->in_guest && cpu->space == space)
 		return;
-	hw_exit(cpu);
+	hw_leave(cpu);
 	cpu->space = space;
 	atomic_store(&cpu->percpu.space, &vcpu->vm->tdp.tlb);
 	if (!vcpu_may_enter(vcpu))
@@ -59,6 +59,12 @@ void hw_exit(struct hw_cpu *cpu)
 	cpu->in_guest = false;
 	report_event("leaves the guest");
 	atomic_store(&cpu->percpu.mode, (u32)CPU_HOST);
+}
+
+void hw_leave(struct hw_cpu *cpu)
+{
+	hw_exit(cpu);
+	atomic_store(&cpu->percpu.space, NULL);
 }
 
 bool hw_stays(struct hw_cpu *cpu)
@@ -120,6 +126,20 @@ void hw_check_freed(hpa_t table)
 		for (u32 j = 0; j < HW_WALKS; j++) {
 			if (hw_cpus[i].walks[j].busy)
 				check_freed(i, &hw_cpus[i].walks[j].at, table);
+		}
+	}
+}
+
+void hw_check_frames(u64 pfn, u64 npages)
+{
+	for (u32 i = 0; i < world.config->cpus; i++) {
+		for (u32 j = 0; j < HW_TLB; j++) {
+			const struct hw_tlb *entry = &hw_cpus[i].tlb[j];
+
+			if (entry->leaf != NO_LEAF && entry->pfn < pfn + npages &&
+			    pfn < entry->pfn + entry->pages && usable(&hw_cpus[i], entry->space))
+				report("FREED_USE", "cpu%u can still use pfn 0x%lx as gfn 0x%lx", i,
+				       entry->pfn, entry->gfn);
 		}
 	}
 }

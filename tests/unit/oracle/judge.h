@@ -16,7 +16,7 @@ struct leaf {
 	u64 born; /* the clock then */
 	u64 *sptep;
 	u32 space;
-	unsigned int level;
+	unsigned int level, access;
 	u32 next; /* in the list of those that one operation has ended */
 	bool in_tree;
 	bool dead; /* no CPU may use it any more */
@@ -26,7 +26,9 @@ struct leaf {
 /* What the judge knows of a page that is or was a table. */
 struct table {
 	bool live, freed;
-	bool placed; /* linked into a tree: the next three are known */
+	bool words; /* it holds the words of a dirty log */
+	bool linked; /* into a tree */
+	bool placed; /* it is or was linked: the next three are known */
 	u8 space, level;
 	u64 gfn; /* the first */
 	u32 incarnation; /* counts how often the page has become a table */
@@ -36,7 +38,7 @@ void judge_reset(void);
 
 struct leaf *judge_leaf(u32 leaf);
 /* The leaf that the entry at sptep is now. */
-u32 judge_leaf_at(const u64 *sptep);
+u32 judge_leaf_at(u64 *sptep);
 
 extern struct table judge_tables[WORLD_FRAMES];
 
@@ -54,6 +56,9 @@ static inline bool judge_is_table(hpa_t hpa)
 /* A page has become a table of space, or stops being one. */
 void judge_table_alloc(hpa_t hpa);
 void judge_table_free(hpa_t hpa);
+/* A page for the words of dirty logs. */
+void judge_words_alloc(hpa_t hpa);
+void judge_words_free(hpa_t hpa);
 /* A page is the root of space. */
 void judge_root(u32 space, hpa_t hpa);
 /* The entry at sptep was changed. */

@@ -21,8 +21,8 @@ static void count_table(const struct tdp *tdp, hpa_t hpa, unsigned int level,
 
 	count->tables++;
 	for (u32 i = 0; i < TABLE_ENTRIES; i++) {
-		if (!spte_is_present(tdp->fmt, sptes[i])) {
-			if (sptes[i])
+		if (!spte_is_counted(tdp->fmt, sptes[i])) {
+			if (sptes[i] && !spte_is_mmio(sptes[i]))
 				report("LEFT_FROZEN", "%s is 0x%lx", report_place(&sptes[i]),
 				       sptes[i]);
 			continue;
@@ -47,13 +47,19 @@ static void check_count(const char *what, u64 counted, u64 found)
 
 static void check_stats(const struct tdp *tdp, const struct tree_count *count)
 {
-	const struct tdp_stats *stats = &tdp->stats;
+	struct tdp_stats stats;
 
-	check_count("4 KiB leaves", stats->pages_4k, count->leaves[LEVEL_4K]);
-	check_count("2 MiB leaves", stats->pages_2m, count->leaves[LEVEL_2M]);
-	check_count("1 GiB leaves", stats->pages_1g, count->leaves[LEVEL_1G]);
+	tdp_stats_read(tdp, &stats);
+	check_count("table pages", stats.table_pages, count->tables);
+	check_count("4 KiB leaves", stats.pages_4k, count->leaves[LEVEL_4K]);
+	check_count("2 MiB leaves", stats.pages_2m, count->leaves[LEVEL_2M]);
+	check_count("1 GiB leaves", stats.pages_1g, count->leaves[LEVEL_1G]);
+	check_count("faults by result",
+		    stats.pf_fixed + stats.pf_spurious + stats.pf_emulate + stats.pf_retry,
+		    stats.pf_taken);
 	check_count("makers of rounds", tdp->tlb.busy, 0);
 	check_count("holders of the lock", tdp->lock.locked, 0);
+	check_count("holders of the slots' lock", tdp->slots_lock.locked, 0);
 	check_count("rounds", tdp->tlb.stats.remote_tlb_flush, tdp->tlb.generation - 1);
 }
 
@@ -75,7 +81,6 @@ void judge_trees(bool alone)
 		if (i + 1 == world.config->spaces && all != judge_live_tables())
 			report("FRAME_LEAK", "%u tables are owned, %lu are in the trees",
 			       judge_live_tables(), all);
-		check_count("table pages", tdp->stats.table_pages, count.tables);
 		check_stats(tdp, &count);
 	}
 }

@@ -4,7 +4,11 @@
  */
 #include "ops.h"
 
+#include "dirty.h"
 #include "hw.h"
+#include "lib/err.h"
+#include "mm/dirty_log.h"
+#include "mm/slots.h"
 #include "mm/tdp_iter.h"
 #include "report.h"
 
@@ -52,15 +56,12 @@ static void choose_range(struct op *op, u64 *rng)
 	}
 }
 
-/* A slot's block, so that what is moved is what is zapped. */
-static void choose_block(struct op *op, u64 *rng)
+/* A position. What else an operation on it wants to know is in access. */
+static void choose_position(struct op *op, u64 *rng)
 {
-	struct backing backing;
-
-	op->gfn = pick_hot(rng);
-	backing = world_backing(op->space, op->gfn);
-	op->gfn = backing.npages ? backing.block : op->gfn;
-	op->end = op->gfn + (backing.npages ? backing.block_pages : 1);
+	op->gfn = POSITION_GFN(rng_below(rng, POSITIONS));
+	op->end = op->gfn + POSITION_PAGES;
+	op->access = (u8)rng_below(rng, 8);
 }
 
 static struct tdp *tdp_of(const struct op *op)
@@ -71,11 +72,18 @@ static struct tdp *tdp_of(const struct op *op)
 /* Resolve a fault and judge what was said about it. True: it is of no use to try again. */
 static bool fault(const struct op *op)
 {
-	enum tdp_result result = tdp_fault(tdp_of(op), gfn_to_gpa(GFN(op->gfn)), op->access);
-	bool slot = world_backing(op->space, op->gfn).npages;
+	struct backing before = world_backing(op->space, op->gfn), backing;
+	bool write = op->access & ACCESS_WRITE;
+	enum tdp_result result;
 
+	if (write)
+		dirty_attempted(op->space, op->gfn);
+	result = tdp_fault(tdp_of(op), gfn_to_gpa(GFN(op->gfn)), op->access);
+	backing = world_backing(op->space, op->gfn);
 	report_event("fault at gfn 0x%lx: result %d", op->gfn, result);
-	if (slot != (result != TDP_EMULATE) || result == TDP_DENY)
+	if (result == TDP_EMULATE ? !before.hole && !backing.hole &&
+					    !(write && (before.readonly || backing.readonly))
+				  : !before.npages && !backing.npages)
 		report("WRONG_RESULT", "a fault at gfn 0x%lx yields %d", op->gfn, result);
 	if (result == TDP_NOMEM && !world.config->alloc_fail)
 		report("WRONG_RESULT", "a fault at gfn 0x%lx finds no memory", op->gfn);
@@ -147,67 +155,239 @@ static void run_round(struct actor *actor, const struct op *op)
 	tlb_shootdown(&tdp_of(op)->tlb);
 }
 
-/*
- * Once the slot says so, whoever begins a fault uses the new frames; those who have begun before
- * are waited for by the first round; then what they have mapped goes.
- */
+static void run_protect(struct actor *actor, const struct op *op)
+{
+	(void)actor;
+	tdp_write_protect(tdp_of(op), GFN(op->gfn), GFN(op->end));
+}
+
+/* A failed result is only right when memory may be short. */
+static void expect_memory(int err)
+{
+	if (err && !(err == E_NOMEM && world.config->alloc_fail))
+		report("WRONG_RESULT", "error %d", err);
+}
+
+static void run_split(struct actor *actor, const struct op *op)
+{
+	(void)actor;
+	world.small_leaves = true;
+	/* The judge has not room for a leaf of 1 GiB in pieces. */
+	if (op->end - op->gfn <= level_pages(LEVEL_2M) && world.config->max_leaf < LEVEL_1G)
+		expect_memory(tdp_split(tdp_of(op), GFN(op->gfn), GFN(op->end)));
+}
+
+static void run_collapse(struct actor *actor, const struct op *op)
+{
+	(void)actor;
+	world.small_leaves = true;
+	tdp_collapse(tdp_of(op), GFN(op->gfn), GFN(op->end));
+}
+
+static void run_age(struct actor *actor, const struct op *op)
+{
+	u64 limit = BIT(36);
+
+	(void)actor;
+	if (tdp_age(tdp_of(op), GFN(op->gfn), GFN(op->end)) > limit)
+		report("WRONG_RESULT", "more pages used than there are");
+}
+
+/* In an exit's handler. */
+static void run_write(struct actor *actor, const struct op *op)
+{
+	const struct guest_mem *mem = &world.vms[op->space].mem;
+	gpa_t gpa = gfn_to_gpa(GFN(op->gfn));
+
+	hw_enter(actor->cpu, op->space);
+	hw_exit(actor->cpu);
+	if (!guest_mem_ptr_write(mem, gpa))
+		return;
+	sched_point(mem, true);
+	dirty_written(op->space, op->gfn);
+	sched_point(mem, true);
+	guest_mem_written(mem, gpa);
+}
+
+/* Claim a position for an operation that changes it; false: it is somebody else's. */
+static struct position *claim(struct actor *actor, const struct op *op, u64 gfn, bool live)
+{
+	struct position *position = world_position(op->space, gfn);
+
+	actor->skipped = position->claimed || position->live != live;
+	if (actor->skipped)
+		return NULL;
+	position->claimed = true;
+	return position;
+}
+
+static void slot_comes(const struct op *op, struct position *position)
+{
+	bool readonly = op->access & 4;
+	int err;
+
+	position->coming = true;
+	position->readonly = readonly;
+	err = slot_add(tdp_of(op), GFN(op->gfn), POSITION_PAGES, readonly);
+	expect_memory(err);
+	position->live = !err;
+	position->coming = position->claimed = false;
+}
+
+static void run_slot(struct actor *actor, const struct op *op)
+{
+	struct position *position = claim(actor, op, op->gfn, true);
+	int err;
+
+	if (!position) {
+		position = claim(actor, op, op->gfn, false);
+		if (position)
+			slot_comes(op, position);
+		actor->skipped = true;
+		return;
+	}
+	position->going = true;
+	position->old_pfn = position->pfn;
+	err = slot_remove(tdp_of(op), GFN(op->gfn));
+	expect_memory(err);
+	if (!err && position->logged)
+		dirty_log(op->space, op->gfn, false);
+	position->going = position->claimed = false;
+	position->live = err;
+	position->logged &= position->live;
+	actor->skipped = err;
+}
+
 static void run_move(struct actor *actor, const struct op *op)
 {
-	struct backing backing = world_backing(op->space, op->gfn);
+	u64 to = op->gfn == POSITION_GFN(POSITIONS - 1) ? POSITION_GFN(0)
+							: op->gfn + 2 * POSITION_PAGES;
+	struct position *from, *other = claim(actor, op, to, false);
+	int err;
 
-	actor->skipped = !backing.npages || backing.old_pfn;
-	if (actor->skipped)
+	from = other ? claim(actor, op, op->gfn, true) : NULL;
+	if (!from || from->logged) {
+		if (other)
+			other->claimed = false;
+		if (from)
+			from->claimed = false;
+		actor->skipped = true;
 		return;
-	world_move_begin(op->space, op->gfn);
-	tlb_shootdown(&tdp_of(op)->tlb);
-	tdp_zap(tdp_of(op), GFN(op->gfn), GFN(op->end));
-	world_move_end(op->space, op->gfn);
+	}
+	from->going = other->coming = true;
+	other->pfn = from->old_pfn = from->pfn;
+	other->readonly = from->readonly;
+	err = slot_move(tdp_of(op), GFN(op->gfn), GFN(to));
+	expect_memory(err);
+	from->live = err;
+	other->live = !err;
+	from->going = other->coming = from->claimed = other->claimed = false;
+	actor->skipped = err;
+}
+
+static void run_readonly(struct actor *actor, const struct op *op)
+{
+	struct position *position = claim(actor, op, op->gfn, true);
+	int err;
+
+	if (!position)
+		return;
+	position->turning = true;
+	err = slot_set_readonly(tdp_of(op), GFN(op->gfn), !position->readonly);
+	expect_memory(err);
+	if (!err)
+		position->readonly = !position->readonly;
+	position->turning = position->claimed = false;
+	actor->skipped = err || !position->readonly;
+}
+
+static void log_begins(const struct op *op, struct position *position)
+{
+	enum dirty_means means = op->access & 1 ? DIRTY_PROTECT : DIRTY_BITS;
+	int err;
+
+	world.small_leaves = true;
+	dirty_log(op->space, op->gfn, true);
+	err = dirty_log_start(tdp_of(op), GFN(op->gfn), means, op->access & 2);
+	if (err == E_UNSUPPORTED && (world.config->hw_ad || means == DIRTY_PROTECT))
+		report("WRONG_RESULT", "the CPU can do that");
+	if (err != E_UNSUPPORTED)
+		expect_memory(err);
+	position->logged = !err;
+	if (err)
+		dirty_log(op->space, op->gfn, false);
+	else
+		dirty_log_runs(op->space, op->gfn);
+}
+
+static void run_log(struct actor *actor, const struct op *op)
+{
+	struct position *position = claim(actor, op, op->gfn, true);
+
+	if (!position)
+		return;
+	if (position->logged) {
+		int err = dirty_log_stop(tdp_of(op), GFN(op->gfn));
+
+		expect_memory(err);
+		position->logged = err;
+		if (!err)
+			dirty_log(op->space, op->gfn, false);
+	} else {
+		log_begins(op, position);
+	}
+	position->claimed = false;
+}
+
+static void harvested(void *ctx, gfn_t gfn, u64 bits)
+{
+	for (u32 i = 0; i < 64; i++) {
+		if (bits & BIT(i))
+			dirty_harvest_report(ctx, gfn.raw + i);
+	}
+}
+
+static void run_harvest(struct actor *actor, const struct op *op)
+{
+	struct position *position = claim(actor, op, op->gfn, true);
+	struct dirty_harvest harvest;
+
+	if (!position)
+		return;
+	if (position->logged) {
+		dirty_harvest_begin(&harvest, op->space, op->gfn, op->end);
+		expect_memory(dirty_log_harvest(tdp_of(op), GFN(op->gfn), harvested, &harvest));
+		dirty_harvest_end(&harvest);
+	}
+	position->claimed = false;
 }
 
 const struct op_kind op_kinds[OP_KINDS] = {
-	[OP_ACCESS] = { .name = "access",
-			.cpu_weight = 100,
-			.in_guest = true,
-			.choose = choose_gfn,
-			.run = run_access },
-	[OP_STAY] = { .name = "stay",
-		      .cpu_weight = 10,
-		      .in_guest = true,
-		      .choose = choose_gfn,
-		      .run = run_stay },
-	[OP_LEAVE] = { .name = "leave", .cpu_weight = 3, .choose = choose_gfn, .run = run_leave },
-	[OP_FAULT] = { .name = "fault",
-		       .cpu_weight = 2,
-		       .manager_weight = 20,
-		       .choose = choose_gfn,
-		       .run = run_fault },
-	[OP_WALK] = { .name = "walk",
-		      .cpu_weight = 3,
-		      .manager_weight = 10,
-		      .choose = choose_gfn,
-		      .run = run_walk },
-	[OP_ZAP] = { .name = "zap",
-		     .cpu_weight = 3,
-		     .manager_weight = 30,
-		     .removes = true,
-		     .max_rounds = 1,
-		     .choose = choose_range,
-		     .run = run_zap },
-	[OP_ROUND] = { .name = "round",
-		       .cpu_weight = 1,
-		       .manager_weight = 3,
-		       .asks_round = true,
-		       .max_rounds = 1,
-		       .choose = choose_gfn,
-		       .run = run_round },
-	[OP_MOVE] = { .name = "move",
-		      .cpu_weight = 1,
-		      .manager_weight = 6,
-		      .removes = true,
-		      .asks_round = true,
-		      .max_rounds = 2,
-		      .choose = choose_block,
-		      .run = run_move },
+	[OP_ACCESS] = { "access", 100, 0, choose_gfn, run_access, .in_guest = true },
+	[OP_STAY] = { "stay", 10, 0, choose_gfn, run_stay, .in_guest = true },
+	[OP_LEAVE] = { "leave", 3, 0, choose_gfn, run_leave },
+	[OP_FAULT] = { "fault", 2, 20, choose_gfn, run_fault },
+	[OP_WALK] = { "walk", 3, 10, choose_gfn, run_walk },
+	[OP_ZAP] = { "zap", 3, 30, choose_range, run_zap, .removes = true, .max_rounds = 1 },
+	[OP_ROUND] = { "round", 1, 3, choose_gfn, run_round, .asks_round = true, .max_rounds = 1 },
+	[OP_PROTECT] = { "protect", 1, 5, choose_range, run_protect, .shares_round = true,
+			 .narrows = true, .protects = true, .max_rounds = 1 },
+	[OP_SPLIT] = { "split", 1, 4, choose_range, run_split },
+	[OP_COLLAPSE] = { "collapse", 1, 4, choose_range, run_collapse, .narrows = true,
+			  .max_rounds = 1 },
+	[OP_AGE] = { "age", 1, 3, choose_range, run_age, .shares_round = true, .narrows = true,
+		     .max_rounds = 1 },
+	[OP_WRITE] = { "write", 4, 0, choose_gfn, run_write, .in_guest = true },
+	[OP_SLOT] = { "slot", 3, 20, choose_position, run_slot, .removes = true, .asks_round = true,
+		      .max_rounds = 1 },
+	[OP_MOVE] = { "move", 1, 6, choose_position, run_move, .removes = true, .asks_round = true,
+		      .max_rounds = 1 },
+	[OP_READONLY] = { "readonly", 1, 5, choose_position, run_readonly, .shares_round = true,
+			  .narrows = true, .protects = true, .max_rounds = 1 },
+	[OP_LOG] = { "log", 1, 6, choose_position, run_log, .shares_round = true, .narrows = true,
+		     .max_rounds = 1 },
+	[OP_HARVEST] = { "harvest", 1, 12, choose_position, run_harvest, .narrows = true,
+			 .max_rounds = 1 },
 };
 
 struct op op_access(u64 gfn)
@@ -218,4 +398,12 @@ struct op op_access(u64 gfn)
 struct op op_range(enum op_id kind, u64 gfn, u64 end)
 {
 	return (struct op){ .kind = (u8)kind, .access = ACCESS_READ, .gfn = gfn, .end = end };
+}
+
+struct op op_position(enum op_id kind, u8 how)
+{
+	return (struct op){ .kind = (u8)kind,
+			    .access = how,
+			    .gfn = POSITION_GFN(0),
+			    .end = POSITION_GFN(0) + POSITION_PAGES };
 }

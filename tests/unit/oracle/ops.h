@@ -14,23 +14,38 @@ enum op_id {
 	OP_WALK,
 	OP_ZAP,
 	OP_ROUND, /* a shootdown of its own */
-	OP_MOVE, /* a block of a slot to other frames */
+	OP_PROTECT, /* no writing, until the next fault */
+	OP_SPLIT,
+	OP_COLLAPSE,
+	OP_AGE,
+	OP_WRITE, /* the hypervisor writes to guest memory */
+	/* At a position: */
+	OP_SLOT, /* a slot comes, or goes */
+	OP_MOVE, /* it moves to the next position */
+	OP_READONLY, /* on or off */
+	OP_LOG, /* a dirty log begins, or ends */
+	OP_HARVEST,
 	OP_KINDS
 };
 
 struct op_kind {
 	const char *name;
 	u8 cpu_weight, manager_weight; /* how often, in random programs */
-	bool in_guest; /* a CPU need not leave the guest for it */
-	bool removes; /* what it removes, and what [gfn, end) had before, is dead when it returns */
-	bool asks_round; /* it makes a round even if nothing is removed */
-	u8 max_rounds;
 	void (*choose)(struct op *op, u64 *rng); /* its arguments; kind and space are set */
 	void (*run)(struct actor *actor, const struct op *op);
+	bool in_guest; /* a CPU need not leave the guest for it */
+	bool removes; /* what it removes, and what [gfn, end) had before, is dead when it returns */
+	bool narrows; /* what it replaces by less is so */
+	bool protects; /* what was writable in [gfn, end) before is so */
+	bool asks_round; /* it makes a round even if nothing is removed */
+	bool shares_round; /* it does so when others are at work */
+	u8 max_rounds;
 };
 
 extern const struct op_kind op_kinds[OP_KINDS];
 
 /* For directed programs. */
 struct op op_access(u64 gfn);
+/* how: the operation's variant. */
+struct op op_position(enum op_id kind, u8 how);
 struct op op_range(enum op_id kind, u64 gfn, u64 end);

@@ -12,7 +12,8 @@ ORACLE_SRCS := $(filter-out mm/host_tables.c,$(wildcard mm/*.c)) lib/strlcpy.c \
 ORACLE_OBJS := $(ORACLE_SRCS:%.c=$(ORACLE)/%.o)
 ORACLE_CFLAGS := -std=gnu11 -g -O2 -fsanitize=undefined -fno-sanitize-recover=all \
 	-fno-omit-frame-pointer -Itests/unit/oracle -Itests/unit/host -I. -Wall -Wextra -Werror
-ORACLE_LDFLAGS := -Wl,--wrap=frame_alloc_zeroed,--wrap=frame_free -lcmocka
+ORACLE_LDFLAGS := -Wl,--wrap=frame_alloc_zeroed,--wrap=frame_free,--wrap=kzalloc,--wrap=kfree \
+	-Wl,--wrap=slot_create,--wrap=slot_destroy -lcmocka
 
 unit: $(UNIT)/test_oracle
 

@@ -72,7 +72,11 @@ static const char *entry_name(u64 spte, unsigned int level)
 	const struct spte_format *fmt = world.config->fmt;
 
 	if (!spte_is_present(fmt, spte))
-		return spte_is_frozen(fmt, spte) ? "frozen" : spte ? "garbage" : "absent";
+		return spte_is_frozen(spte) ? "frozen"
+		       : spte_is_mmio(spte) ? "mark"
+		       : spte_is_aged(spte) ? "aged"
+		       : spte               ? "garbage"
+					    : "absent";
 	return spte_is_leaf(fmt, spte, level) ? "leaf" : "table";
 }
 

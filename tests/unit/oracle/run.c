@@ -47,6 +47,7 @@ static void random_world(struct world_config *config, u64 *rng)
 	if (rng_below(rng, 2))
 		config->max_leaf = LEVEL_4K;
 	config->hw_ad = config->fmt == &spte_format_npt || rng_below(rng, 2);
+	config->nx_huge = rng_below(rng, 8) == 0;
 	for (u32 i = 0; i < config->hot_count; i++)
 		config->hot[i] = world_pick_gfn(rng);
 }
@@ -120,7 +121,7 @@ static void run_op(struct actor *actor, const struct op *op)
 	actor->step = actor->sleeps = 0;
 	actor->op = op;
 	if (actor->cpu && !kind->in_guest)
-		hw_exit(actor->cpu);
+		hw_leave(actor->cpu);
 	judge_op_begin(actor);
 	kind->run(actor, op);
 	/* Its stores are seen by then: whoever is told that it has ended synchronises. */
@@ -149,17 +150,18 @@ static void actor_body(struct actor *actor)
 	}
 	actor->op = NULL;
 	if (actor->cpu)
-		hw_exit(actor->cpu);
+		hw_leave(actor->cpu);
 }
 
 static void run_end(void)
 {
 	judge_trees(running->alone);
 	world_end_quarantine();
-	for (u32 i = 0; i < world.config->spaces; i++)
-		tdp_destroy(&world.vms[i].tdp);
+	world_destroy();
 	if (judge_live_tables())
 		report("FRAME_LEAK", "%u tables outlive their trees", judge_live_tables());
+	if (world_objects())
+		report("FRAME_LEAK", "%u objects of the heap outlive all", world_objects());
 }
 
 bool program_run(struct program *program)

@@ -60,6 +60,7 @@ struct actor {
 	u32 sleeps; /* in this operation */
 	u64 since; /* when the operation began */
 	u32 removed, rounds; /* present entries it has removed, rounds it has made */
+	bool met; /* an entry that another one has frozen, and may not have flushed yet */
 	bool skipped; /* the operation had nothing to do, and promises nothing */
 	u32 ended; /* first of the leaves it has removed: see judge.c */
 	u64 *seen_at; /* the entry it read last, and the value then */

@@ -86,7 +86,7 @@ static void test_directed(void **state)
 static void write_at(u64 t)
 {
 	sched.clock = t;
-	dirty_written(0, 5);
+	dirty_written(0, POSITION_GFN(0) + 5);
 }
 
 static void harvest(u64 begin, u64 end, bool reports)
@@ -94,17 +94,17 @@ static void harvest(u64 begin, u64 end, bool reports)
 	struct dirty_harvest harvest;
 
 	sched.clock = begin;
-	dirty_harvest_begin(&harvest, 0, 0, 512);
+	dirty_harvest_begin(&harvest, 0, POSITION_GFN(0), POSITION_GFN(0) + 512);
 	sched.clock = end;
 	if (reports)
-		dirty_harvest_report(&harvest, 5);
+		dirty_harvest_report(&harvest, POSITION_GFN(0) + 5);
 	dirty_harvest_end(&harvest);
 }
 
 static void dirty_start(void)
 {
 	dirty_reset();
-	dirty_log(0, true);
+	dirty_log(0, POSITION_GFN(0), true);
 	write_at(10);
 	harvest(20, 30, true);
 	harvest(40, 50, false);
@@ -139,7 +139,7 @@ static void dirty_off(void)
 {
 	dirty_start();
 	write_at(60);
-	dirty_log(0, false);
+	dirty_log(0, POSITION_GFN(0), false);
 	write_at(65);
 	harvest(70, 80, false);
 }

@@ -14,15 +14,21 @@
 #define WORLD_FRAMES (WORLD_MEMORY / PAGE_SIZE)
 #define MAX_HOT 12u
 
+/* Places for slots that come and go: 2 MiB each, the first at POSITION_GFN. */
+#define POSITIONS 4u
+#define POSITION_PAGES 512u
+#define POSITION_GFN(at) (GIB(8) / PAGE_SIZE + (at)*2ull * POSITION_PAGES)
+
 /* What a run is made of, besides its operations and its schedule. */
 struct world_config {
 	const struct spte_format *fmt;
 	bool hw_ad; /* the CPU sets accessed and dirty bits (in EPT: when asked to) */
 	bool lazy_cpu; /* caches all it may and never evicts; otherwise at random */
+	bool nx_huge;
 	u32 max_leaf;
 	u32 cpus, managers, spaces;
 	u32 quarantine; /* so many freed tables wait, poisoned, before they are reused */
-	u32 alloc_fail; /* one in so many tables is not to be had; 0: none */
+	u32 alloc_fail; /* one in so many tables and objects is not to be had; 0: none */
 	u32 hot_count;
 	u64 hot[MAX_HOT]; /* the gfns that everyone is after */
 };
@@ -30,27 +36,43 @@ struct world_config {
 extern struct world {
 	const struct world_config *config;
 	enum drain drain;
+	bool small_leaves; /* there may be smaller ones than the slots allow */
 	struct vm vms[MAX_SPACES];
 } world;
 
 /* New memory, allocator and trees. To be called with sched_call. */
 void world_create(void);
 
+/* End everything. To be called with sched_call. */
+void world_destroy(void);
+
 /* All frames that wait become free. */
 void world_end_quarantine(void);
 
-/* The frame that gfn has, and the one it had while its slot is being moved; 0: none. */
+/*
+ * What gfn may be now: in a slot, or in none. While an operation changes that, both are right, and
+ * of a slot that goes the frames as well.
+ */
 struct backing {
-	u64 pfn, old_pfn;
-	u64 base, npages; /* of the slot */
+	u64 pfn, old_pfn; /* 0: none */
+	u64 base, npages; /* of the slot; npages 0: none */
 	u64 block, block_pages; /* what of the block around it lies in the slot */
 	unsigned int block_level;
+	bool hole, writable, readonly; /* may be */
 };
 struct backing world_backing(u32 space, u64 gfn);
 
-/* Move the chunk of gfn to other frames: begin, and when nobody may use the old ones any more. */
-void world_move_begin(u32 space, u64 gfn);
-void world_move_end(u32 space, u64 gfn);
+/* A place where slots come and go. */
+struct position {
+	bool claimed; /* an operation is changing it */
+	bool live, coming, going, readonly, turning;
+	bool logged; /* a dirty log is kept; while claimed: perhaps */
+	u64 pfn, old_pfn;
+};
+struct position *world_position(u32 space, u64 gfn);
+
+/* Objects of the heap that are in use. */
+u32 world_objects(void);
 
 /* A gfn that is interesting to access: the slots of a VM, and places beside them. */
 u64 world_pick_gfn(u64 *rng);

@@ -58,6 +58,9 @@ void oracle_pause(void);
 		_done;                                                                        \
 	})
 
+/* Nobody's business but its CPU's. */
+#define atomic_count(p, v) ((void)(*(p) += (v)))
+
 #define smp_mb() oracle_fence()
 
 /* Loops that wait say so by this builtin, in the kernel's sources too. */
