@@ -145,8 +145,8 @@ guests:
 
 # ---- what people call ----------------------------------------------------------------------
 
-.PHONY: run run-svm run-vmx iso check check-full bench mutants lint format lint-includes lint-headers \
-	help clean distclean
+.PHONY: run run-svm run-vmx iso check check-full bench mutants model lint format lint-includes \
+	lint-headers help clean distclean
 
 run run-svm:
 	@tools/need-packages build run
@@ -177,6 +177,10 @@ bench:
 mutants:
 	@tools/need-packages build test
 	@tests/mutants/run $(MUTANTS)
+
+model:
+	@tools/need-packages build spin
+	@SILL_BUILD=$(BUILD) tests/model/run
 
 HEADERS := $(sort $(wildcard $(ROOMS:%=%/*.h)))
 
@@ -230,6 +234,7 @@ help:
 	@echo 'make bench        figures: instructions per exit, sizes, boot times'
 	@echo 'make mutants      faults put into mm/, one at a time, and which test notices each'
 	@echo '                    MUTANTS="zap-* entry-*"      only these'
+	@echo 'make model        every order of entries, walks and shootdown rounds, by spin'
 	@echo 'make unit         build the unit tests (build/unit/test_*)'
 	@echo 'make guests       build the test guests (build/guest/*.elf)'
 	@echo 'make lint         formatting, include order, headers alone, cppcheck'
