@@ -46,7 +46,7 @@ struct percpu {
 	u32 index; /* [const] 0 is the boot CPU */
 	u32 apic_id; /* [const] */
 	u32 mode; /* [atomic] enum cpu_mode */
-	u32 entries; /* [atomic] counts attempts to enter a guest: tells one stay from the next */
+	u32 entries; /* [atomic] turns of vCPUs and attempts to enter: tells one stay from the next */
 	const struct tlb_space *space; /* [atomic] of the VM whose vCPU it runs, see mm/tlb.h */
 	u32 walks; /* [atomic] odd: it reads the tables of `walking` now, without a lock */
 	const struct tlb_space *walking; /* [atomic] */

@@ -174,6 +174,12 @@ void vcpu_run(struct vcpu *vcpu)
 
 	/* From here on this CPU holds pointers to the guest's memory, and enters with its tables. */
 	atomic_store(&cpu->space, &vcpu->vm->tdp.tlb);
+	/*
+	 * Counted as an entry is, for tlb_wait_for_exits(): a guest that is emulated need not enter
+	 * for long. The full barrier: who has replaced something sees the space, or we see what is
+	 * there now.
+	 */
+	atomic_fetch_add(&cpu->entries, 1u);
 	run(vcpu);
 	atomic_store(&cpu->space, NULL);
 }
