@@ -25,6 +25,7 @@ struct mem_slot {
 	pfn_t *backing; /* first host frame of each 2 MiB of the slot */
 	u8 *level; /* the block each 2 MiB came from: LEVEL_2M, or LEVEL_1G */
 	bool readonly; /* for the guest: what it writes is an access to a device */
+	bool plain; /* neither readonly nor logged: leaves have all rights */
 	struct dirty_log *log; /* NULL: nobody wants to know what is written */
 };
 

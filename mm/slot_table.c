@@ -138,7 +138,9 @@ static void slots_copy(struct slot_table *to, const struct slot_table *from,
 		to->slots[at++] = *slot;
 	}
 	if (add)
-		to->slots[at] = *add;
+		to->slots[at++] = *add;
+	for (u32 i = 0; i < at; i++)
+		to->slots[i].plain = !to->slots[i].readonly && !to->slots[i].log;
 }
 
 int slot_table_make(const struct guest_mem *mem, const struct mem_slot *drop,

@@ -42,6 +42,8 @@ int tdp_create(struct tdp *tdp, const struct tdp_config *config, struct guest_me
 		.lock = SPINLOCK(LOCK_TDP),
 		.stats = kzalloc(stats_size()),
 	};
+	for (unsigned int level = LEVEL_4K; level <= LEVEL_1G; level++)
+		tdp->plain[level] = spte_make_leaf(config->fmt, PFN(0), level, ACCESS_ALL);
 	tlb_space_init(&tdp->tlb);
 	if (!tdp->stats)
 		return E_NOMEM;
@@ -76,6 +78,8 @@ void tdp_stats_read(const struct tdp *tdp, struct tdp_stats *sum)
 		for (u32 i = 0; i < sizeof(*sum) / sizeof(u64); i++)
 			to[i] += atomic_load(&from[i]);
 	}
+	sum->pf_taken = sum->pf_fixed + sum->pf_spurious + sum->pf_retry + sum->pf_emulate +
+			sum->pf_nomem;
 }
 
 unsigned int tdp_walk(struct tdp *tdp, gpa_t gpa, struct tdp_walk_step *steps)

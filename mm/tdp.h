@@ -15,15 +15,15 @@
 
 /* Each CPU counts for itself: see tdp_stats_read(). Names are KVM's where it has one. */
 struct tdp_stats {
-	u64 pf_taken; /* second-level faults; by their result: */
-	u64 pf_fixed, pf_spurious, pf_emulate, pf_retry;
+	u64 pf_fixed, pf_spurious, pf_retry, pf_emulate, pf_nomem; /* as enum tdp_result */
+	u64 pf_taken; /* second-level faults: the sum of these, when it is read */
 	u64 pf_mmio_spte_created; /* marks that say "a device" */
 	u64 pages_4k, pages_2m, pages_1g; /* leaves mapped now */
 	u64 table_pages; /* table frames owned now, the root included */
 	u64 nx_lpage_splits; /* leaves split, and not joined again, to execute from */
 	u64 splits, collapses; /* huge leaves taken apart, and made again */
 	u64 pages_freed; /* table frames freed after rounds */
-};
+} __aligned(128);
 
 /* What the CPU and the VM's owner want. */
 struct tdp_config {
@@ -51,6 +51,7 @@ struct tdp {
 	u32 passes; /* [atomic] that change leaves in place, and may have to flush */
 	struct tlb_space tlb;
 	struct tdp_stats *stats; /* by index of the CPU */
+	u64 plain[LEVEL_1G + 1]; /* [const] by level: a leaf with all rights, but for the frame */
 };
 
 enum tdp_result {

@@ -14,10 +14,10 @@
 #include "mm/dirty_log.h"
 #include "mm/tdp_leaf.h"
 
+#ifdef SILL_DEBUG
 enum spte_state { ABSENT, MMIO, FROZEN, LEAF, TABLE, STATES };
 
-/* Marked unused because release builds do not evaluate asserts. */
-static __unused enum spte_state spte_state(const struct tdp *tdp, u64 spte, unsigned int level)
+static enum spte_state spte_state(const struct tdp *tdp, u64 spte, unsigned int level)
 {
 	if (spte_is_counted(tdp->fmt, spte))
 		return spte_is_leaf(tdp->fmt, spte, level) ? LEAF : TABLE;
@@ -30,7 +30,7 @@ static __unused enum spte_state spte_state(const struct tdp *tdp, u64 spte, unsi
  * Which state may follow which. What is mapped leaves only by way of frozen, and frozen becomes
  * something else only after the round: so no two CPUs ever use two frames for one gfn.
  */
-static __unused bool change_is_legal(enum spte_state old, enum spte_state new)
+static bool change_is_legal(enum spte_state old, enum spte_state new)
 {
 	static const bool legal[STATES][STATES] = {
 		[ABSENT] = { [MMIO] = true, [LEAF] = true, [TABLE] = true },
@@ -53,17 +53,7 @@ void tdp_change_check(const struct tdp *tdp, const struct tdp_entry *entry, u64 
 	assert(!spte_is_leaf(tdp->fmt, new, entry->level) || entry->level <= tdp->max_leaf_level);
 }
 
-u64 *tdp_leaf_counter(struct tdp_stats *stats, unsigned int level)
-{
-	switch (level) {
-	case LEVEL_4K:
-		return &stats->pages_4k;
-	case LEVEL_2M:
-		return &stats->pages_2m;
-	default:
-		return &stats->pages_1g;
-	}
-}
+#endif
 
 int tdp_table_alloc(struct tdp *tdp, hpa_t *out)
 {

@@ -58,11 +58,26 @@ static inline struct tdp_stats *tdp_my_stats(const struct tdp *tdp)
 	return &tdp->stats[this_cpu()->index];
 }
 
-/* Debug builds: is this change one that can be right? */
+/* Is this change one that can be right? */
+#ifdef SILL_DEBUG
 void tdp_change_check(const struct tdp *tdp, const struct tdp_entry *entry, u64 new);
+#else
+static inline void tdp_change_check(const struct tdp *tdp __unused,
+				    const struct tdp_entry *entry __unused, u64 new __unused)
+{
+}
+#endif
+
+_Static_assert(offsetof(struct tdp_stats, pages_2m) == offsetof(struct tdp_stats, pages_4k) + 8 &&
+		       offsetof(struct tdp_stats, pages_1g) ==
+			       offsetof(struct tdp_stats, pages_4k) + 16,
+	       "leaves are counted by level");
 
 /* The counter of leaves at level. */
-u64 *tdp_leaf_counter(struct tdp_stats *stats, unsigned int level);
+static inline u64 *tdp_leaf_counter(struct tdp_stats *stats, unsigned int level)
+{
+	return &stats->pages_4k + (level - LEVEL_4K);
+}
 
 /* The frame of the table that holds the entry at sptep. */
 static inline hpa_t tdp_table_of(const u64 *sptep)

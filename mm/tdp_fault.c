@@ -8,24 +8,20 @@
 #include "mm/tdp_change.h"
 #include "mm/tdp_leaf.h"
 
-struct fault {
-	struct tdp *tdp;
-	const struct mem_slot *slot;
-	gfn_t gfn;
-	unsigned int access;
-};
-
 /*
- * Add a new table at an empty entry; if another CPU is faster, what it has put there stays. Not
- * inlined: it is rare, and leaves the common fault too few registers.
+ * Add a new table at an empty entry; if another CPU is faster, what it has put there stays. Like
+ * the others here that are rare not inlined, and called with single words: so that the common fault
+ * has all it needs in registers.
  */
-static __noinline enum tdp_result table_add(struct tdp *tdp, struct tdp_entry *entry)
+static __noinline enum tdp_result table_add(struct tdp *tdp, u64 *sptep, u64 spte, gfn_t gfn,
+					    unsigned int level)
 {
+	struct tdp_entry entry = { .sptep = sptep, .spte = spte, .gfn = gfn, .level = level };
 	hpa_t table;
 
 	if (tdp_table_alloc(tdp, &table))
 		return TDP_NOMEM;
-	if (!tdp_spte_add(tdp, entry, spte_make_table(tdp->fmt, table)))
+	if (!tdp_spte_add(tdp, &entry, spte_make_table(tdp->fmt, table)))
 		tdp_table_free(tdp, table);
 	return TDP_RETRY;
 }
@@ -34,83 +30,92 @@ static __noinline enum tdp_result table_add(struct tdp *tdp, struct tdp_entry *e
  * The access will be made, or made again: say so in the log of a write-protected slot. After the
  * entry allows it, or a harvest in between would take the mark and leave the entry as it is.
  */
-static inline void note_write(const struct fault *f)
+static inline void note_write(const struct mem_slot *slot, gfn_t gfn, unsigned int access)
 {
-	if (unlikely(f->slot->log) && (f->access & ACCESS_WRITE) && slot_is_protected(f->slot) &&
-	    !f->slot->readonly)
-		dirty_log_mark(f->slot, f->gfn);
+	if (unlikely(slot->log) && (access & ACCESS_WRITE) && slot_is_protected(slot) &&
+	    !slot->readonly)
+		dirty_log_mark(slot, gfn);
 }
 
 /* Bring the empty entry a step nearer to a leaf. TDP_RETRY: look at it again. */
-static inline enum tdp_result fill(const struct fault *f, struct tdp_entry *entry)
+static inline enum tdp_result fill(struct tdp *tdp, const struct mem_slot *slot,
+				   struct tdp_entry entry, unsigned int access)
 {
-	pfn_t pfn = mem_slot_pfn(f->slot, f->gfn);
+	pfn_t pfn = mem_slot_pfn(slot, entry.gfn);
 
-	if (entry->level > tdp_leaf_level(f->tdp, f->slot, f->gfn, pfn, f->access))
-		return table_add(f->tdp, entry);
-	if (!tdp_spte_add(f->tdp, entry,
-			  tdp_leaf_make(f->tdp, f->slot, pfn, entry->level, f->access)))
+	if (entry.level > LEVEL_4K &&
+	    entry.level > tdp_leaf_level(tdp, slot, entry.gfn, pfn, access))
+		return table_add(tdp, entry.sptep, entry.spte, entry.gfn, entry.level);
+	if (!tdp_spte_add(tdp, &entry, tdp_leaf_make(tdp, slot, pfn, entry.level, access)))
 		return TDP_RETRY;
-	note_write(f);
+	note_write(slot, entry.gfn, access);
 	return TDP_FIXED;
 }
 
 /* A huge leaf lacks a right that its pieces may have. */
-static enum tdp_result split(const struct fault *f, struct tdp_entry *entry, unsigned int lacking)
+static enum tdp_result split(struct tdp *tdp, const struct mem_slot *slot, struct tdp_entry *entry,
+			     unsigned int lacking)
 {
-	if (tdp_spte_split(f->tdp, entry, f->slot))
+	if (tdp_spte_split(tdp, entry, slot))
 		return TDP_NOMEM;
 	if (lacking & ACCESS_EXEC)
-		atomic_count(&tdp_my_stats(f->tdp)->nx_lpage_splits, 1);
+		atomic_count(&tdp_my_stats(tdp)->nx_lpage_splits, 1);
 	return TDP_RETRY;
 }
 
-/* A leaf that the CPU could not use, or so it seemed to it. */
-static __noinline enum tdp_result mend(const struct fault *f, struct tdp_entry *entry)
+/* A leaf that the CPU could not use, or so it seemed to it. TDP_RETRY: look at it again. */
+static __noinline enum tdp_result mend(struct tdp *tdp, const struct mem_slot *slot, u64 *sptep,
+				       gfn_t gfn, unsigned int level, unsigned int access)
 {
-	const struct tdp *tdp = f->tdp;
+	struct tdp_entry entry = {
+		.sptep = sptep, .spte = atomic_load(sptep), .gfn = gfn, .level = level
+	};
 	unsigned int has, lacking, allowed;
 	u64 new;
 
-	if (spte_is_aged(entry->spte)) {
-		new = spte_make_young(tdp->fmt, entry->spte);
-		return tdp_spte_set(f->tdp, entry, new) ? TDP_FIXED : TDP_RETRY;
+	if (!spte_is_leaf(tdp->fmt, entry.spte, level))
+		return TDP_RETRY;
+	if (spte_is_aged(entry.spte)) {
+		new = spte_make_young(tdp->fmt, entry.spte);
+		return tdp_spte_set(tdp, &entry, new) ? TDP_FIXED : TDP_RETRY;
 	}
-	has = spte_access(tdp->fmt, entry->spte);
-	lacking = f->access & ~has;
+	has = spte_access(tdp->fmt, entry.spte);
+	lacking = access & ~has;
 	if (!lacking)
 		return TDP_SPURIOUS;
-	allowed = tdp_leaf_rights(tdp, f->slot, entry->level, f->access);
+	allowed = tdp_leaf_rights(tdp, slot, entry.level, access);
 	if (lacking & ~allowed) {
-		allowed = tdp_leaf_rights(tdp, f->slot, LEVEL_4K, f->access);
-		return lacking & ~allowed ? TDP_EMULATE : split(f, entry, lacking);
+		allowed = tdp_leaf_rights(tdp, slot, LEVEL_4K, access);
+		return lacking & ~allowed ? TDP_EMULATE : split(tdp, slot, &entry, lacking);
 	}
-	new = spte_set_access(tdp->fmt, entry->spte, has | lacking);
-	if ((lacking & ACCESS_WRITE) && !f->slot->log)
+	new = spte_set_access(tdp->fmt, entry.spte, has | lacking);
+	if ((lacking & ACCESS_WRITE) && !slot->log)
 		new |= tdp->fmt->dirty;
-	if (!tdp_spte_set(f->tdp, entry, new))
+	if (!tdp_spte_set(tdp, &entry, new))
 		return TDP_RETRY;
-	note_write(f);
+	note_write(slot, entry.gfn, access);
 	return TDP_FIXED;
 }
 
-static enum tdp_result resolve(const struct fault *f)
+static inline enum tdp_result resolve(struct tdp *tdp, const struct mem_slot *slot, gfn_t gfn,
+				      unsigned int access)
 {
-	const struct spte_format *fmt = f->tdp->fmt;
-	struct tdp_entry entry = tdp_entry_root(f->tdp, f->gfn);
+	struct tdp_entry entry = tdp_entry_end(tdp, gfn);
 	enum tdp_result result;
 
-	/* Changed, by this CPU or another one: look again. No one waits for anyone. */
-	do {
-		entry = tdp_entry_lowest(fmt, entry);
-		if (spte_is_frozen(entry.spte))
+	for (;;) {
+		if (likely(!entry.spte || spte_is_mmio(entry.spte)))
+			result = fill(tdp, slot, entry, access);
+		else if (spte_is_frozen(entry.spte))
 			return TDP_RETRY;
-		if (spte_is_counted(fmt, entry.spte))
-			result = mend(f, &entry);
 		else
-			result = fill(f, &entry);
-	} while (result == TDP_RETRY);
-	return result;
+			result = mend(tdp, slot, entry.sptep, gfn, entry.level, access);
+		if (result != TDP_RETRY)
+			return result;
+		/* Changed, by this CPU or another one: look again. No one waits for anyone. */
+		entry.spte = atomic_load(entry.sptep);
+		entry = tdp_entry_lowest(tdp->fmt, entry);
+	}
 }
 
 /* Does any slot have some of the entry's range? */
@@ -148,36 +153,27 @@ static void mark_mmio(struct tdp *tdp, const struct slot_table *table, gfn_t gfn
 		atomic_count(&tdp_my_stats(tdp)->pf_mmio_spte_created, 1);
 }
 
-static u64 *result_counter(struct tdp_stats *stats, enum tdp_result result)
-{
-	switch (result) {
-	case TDP_FIXED:
-		return &stats->pf_fixed;
-	case TDP_SPURIOUS:
-		return &stats->pf_spurious;
-	case TDP_EMULATE:
-		return &stats->pf_emulate;
-	default:
-		return &stats->pf_retry;
-	}
-}
+_Static_assert(offsetof(struct tdp_stats, pf_spurious) == TDP_SPURIOUS * sizeof(u64) &&
+		       offsetof(struct tdp_stats, pf_retry) == TDP_RETRY * sizeof(u64) &&
+		       offsetof(struct tdp_stats, pf_emulate) == TDP_EMULATE * sizeof(u64) &&
+		       offsetof(struct tdp_stats, pf_nomem) == TDP_NOMEM * sizeof(u64),
+	       "faults are counted by result");
 
 enum tdp_result tdp_fault(struct tdp *tdp, gpa_t gpa, unsigned int access)
 {
-	struct fault f = { .tdp = tdp, .gfn = gpa_to_gfn(gpa), .access = access };
-	struct tdp_stats *stats = tdp_my_stats(tdp);
 	enum tdp_result result = TDP_EMULATE;
+	gfn_t gfn = gpa_to_gfn(gpa);
 	const struct slot_table *table;
+	const struct mem_slot *slot;
 
 	tlb_walk_begin(&tdp->tlb);
 	table = guest_mem_table(tdp->mem);
-	f.slot = slot_find(table, f.gfn);
-	if (likely(f.slot))
-		result = resolve(&f);
-	else
-		mark_mmio(tdp, table, f.gfn);
+	slot = slot_find(table, gfn);
+	if (likely(slot))
+		result = resolve(tdp, slot, gfn, access);
+	else if (tdp->mmio_signal)
+		mark_mmio(tdp, table, gfn);
 	tlb_walk_end();
-	atomic_count(&stats->pf_taken, 1);
-	atomic_count(result_counter(stats, result), 1);
+	atomic_count(&tdp_my_stats(tdp)->pf_fixed + result, 1);
 	return result;
 }

@@ -46,7 +46,7 @@ static inline struct tdp_entry tdp_entry_read(u64 *table, unsigned int level, gf
 /* The root's entry for gfn, which the root must cover. */
 static inline struct tdp_entry tdp_entry_root(const struct tdp *tdp, gfn_t gfn)
 {
-	return tdp_entry_read(hpa_to_ptr(tdp->root), tdp->root_level, gfn);
+	return tdp_entry_read(hpa_to_ptr(tdp->root), TDP_ROOT_LEVEL, gfn);
 }
 
 /* The entry for the same gfn in the table that entry.spte links to. */
@@ -64,6 +64,22 @@ static inline struct tdp_entry tdp_entry_lowest(const struct spte_format *fmt,
 {
 	while (spte_is_table(fmt, entry.spte, entry.level))
 		entry = tdp_entry_below(fmt, entry);
+	return entry;
+}
+
+/* The one from the root: the same in few instructions, as each fault begins with it. */
+static inline struct tdp_entry tdp_entry_end(const struct tdp *tdp, gfn_t gfn)
+{
+	const struct spte_format *fmt = tdp->fmt;
+	u64 link = fmt->present, leaf = fmt->present | fmt->large;
+	struct tdp_entry entry = tdp_entry_root(tdp, gfn);
+
+#pragma GCC unroll 3
+	for (unsigned int level = TDP_ROOT_LEVEL - 1; level >= LEVEL_4K; level--) {
+		if ((entry.spte & leaf) != link)
+			break;
+		entry = tdp_entry_read(hpa_to_ptr(spte_hpa(fmt, entry.spte)), level, gfn);
+	}
 	return entry;
 }
 

@@ -54,10 +54,14 @@ static inline unsigned int tdp_leaf_level(const struct tdp *tdp, const struct me
 static inline u64 tdp_leaf_make(const struct tdp *tdp, const struct mem_slot *slot, pfn_t pfn,
 				unsigned int level, unsigned int access)
 {
-	unsigned int rights = tdp_leaf_rights(tdp, slot, level, access);
+	unsigned int rights;
 	u64 leaf;
 
 	pfn.raw = align_down(pfn.raw, level_pages(level));
+	/* Nearly all leaves are like this. */
+	if (likely(slot->plain && (level == LEVEL_4K || !tdp->nx_huge)))
+		return tdp->plain[level] | pfn_to_hpa(pfn).raw;
+	rights = tdp_leaf_rights(tdp, slot, level, access);
 	leaf = spte_make_leaf(tdp->fmt, pfn, level, rights);
 	/* The CPU is to say when it is written. */
 	return unlikely(slot->log) ? leaf & ~tdp->fmt->dirty : leaf;

@@ -54,9 +54,7 @@ static inline void tlb_walk_begin(const struct tlb_space *space)
 
 static inline void tlb_walk_end(void)
 {
-	struct percpu *cpu = this_cpu();
-
-	atomic_store(&cpu->walks, atomic_load(&cpu->walks) + 1);
+	atomic_count(&this_cpu()->walks, 1u);
 }
 
 /*

@@ -159,6 +159,9 @@ void svm_decode_exit(struct vcpu *vcpu, struct vm_exit *exit)
 		exit->kind = exit_kinds[code].kind;
 		if (!exit_kinds[code].more)
 			return;
+	} else if (likely(code == SVM_EXIT_NPF && !(vmcb->exit_int_info & EVENT_VALID))) {
+		decode_npf(vmcb, exit);
+		return;
 	} else {
 		exit->kind = EXIT_UNKNOWN;
 	}

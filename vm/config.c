@@ -76,6 +76,8 @@ static void add_kernel(struct vm_config *vm, const struct config_line *line, u32
 	vm->mem = line->mem;
 	vm->cpus = line->cpus;
 	vm->paging = line->paging;
+	vm->max_page = line->max_page;
+	vm->nx_huge = line->nx_huge;
 	vm->cmdline = line->cmdline;
 }
 

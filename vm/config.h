@@ -3,7 +3,8 @@
  * Which VMs there are to be: read from the command lines of the modules that the boot
  * loader brought.
  *
- *	vm=NAME type=kernel [mem=SIZE] [cpus=N] [paging=auto|tdp|shadow] [-- guest command line]
+ *	vm=NAME type=kernel [mem=SIZE] [cpus=N] [paging=auto|tdp|shadow] [pages=4k|2m|1g]
+ *		[nx-huge=on|off] [-- guest command line]
  *	vm=NAME type=initrd
  */
 #pragma once
@@ -41,6 +42,8 @@ struct vm_config {
 	u64 mem; /* bytes, a multiple of VM_MEM_ALIGN */
 	u32 cpus;
 	enum vm_paging paging;
+	unsigned int max_page; /* LEVEL_4K..LEVEL_1G: the largest pages to map guest memory by */
+	bool nx_huge; /* of which only the smallest may be executed from */
 	const char *cmdline; /* the guest's own, verbatim: inside of the kernel module's */
 	/* Called when a VM of this configuration has ended, with its code; may be NULL. */
 	void (*ended)(const struct vm_config *config, u8 code);

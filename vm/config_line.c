@@ -93,12 +93,36 @@ static const char *parse_paging(struct config_line *line, struct span value)
 	return NULL;
 }
 
+static const char *parse_pages(struct config_line *line, struct span value)
+{
+	static const char *const names[] = { "4k", "2m", "1g" };
+	int pages = span_match(value, names, ARRAY_SIZE(names));
+
+	if (pages < 0)
+		return "not a page size: 4k, 2m or 1g";
+	line->max_page = LEVEL_4K + (unsigned int)pages;
+	return NULL;
+}
+
+static const char *parse_nx_huge(struct config_line *line, struct span value)
+{
+	static const char *const names[] = { "off", "on" };
+	int on = span_match(value, names, ARRAY_SIZE(names));
+
+	if (on < 0)
+		return "not on or off";
+	line->nx_huge = on;
+	return NULL;
+}
+
 static const struct config_key_info keys[CONFIG_KEYS] = {
 	[CONFIG_KEY_VM] = { .name = "vm", .parse = parse_vm },
 	[CONFIG_KEY_TYPE] = { .name = "type", .parse = parse_type },
 	[CONFIG_KEY_MEM] = { .name = "mem", .kernel_only = true, .parse = parse_mem },
 	[CONFIG_KEY_CPUS] = { .name = "cpus", .kernel_only = true, .parse = parse_cpus },
 	[CONFIG_KEY_PAGING] = { .name = "paging", .kernel_only = true, .parse = parse_paging },
+	[CONFIG_KEY_PAGES] = { .name = "pages", .kernel_only = true, .parse = parse_pages },
+	[CONFIG_KEY_NX_HUGE] = { .name = "nx-huge", .kernel_only = true, .parse = parse_nx_huge },
 };
 
 /* Only the first mistake counts: what follows is often its consequence. */
@@ -163,6 +187,7 @@ void config_line_parse(struct config_line *line, const struct config_module *mod
 		.mem = VM_MEM_DEFAULT,
 		.cpus = 1,
 		.paging = VM_PAGING_AUTO,
+		.max_page = LEVEL_1G,
 		.cmdline = "",
 	};
 	words_start(&words, module->cmdline, strlen(module->cmdline));

@@ -15,6 +15,8 @@ enum config_key {
 	CONFIG_KEY_MEM,
 	CONFIG_KEY_CPUS,
 	CONFIG_KEY_PAGING,
+	CONFIG_KEY_PAGES,
+	CONFIG_KEY_NX_HUGE,
 	CONFIG_KEYS
 };
 
@@ -31,6 +33,8 @@ struct config_line {
 	u64 mem;
 	u32 cpus;
 	enum vm_paging paging;
+	unsigned int max_page;
+	bool nx_huge;
 	const char *cmdline;
 };
 

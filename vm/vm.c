@@ -196,6 +196,8 @@ static int vm_build(struct vm *vm, u32 cpu)
 	if (frame_owner_register(&vm->owner, vm->name))
 		return no_memory(vm, "one more VM");
 	backend->tdp_config(&tdp_config);
+	tdp_config.max_leaf_level = MIN(tdp_config.max_leaf_level, vm->config->max_page);
+	tdp_config.nx_huge = vm->config->nx_huge;
 	guest_mem_init(&vm->mem, &vm->owner, MIN((unsigned int)cpu_features.phys_bits, 48u));
 	timer_queue_init(&vm->timers);
 	err = add_memory(vm) ? no_memory(vm, "its mem=") : 0;

@@ -117,7 +117,7 @@ static inline bool vcpu_may_enter(struct vcpu *vcpu)
 	struct percpu *cpu = this_cpu();
 	u64 generation;
 
-	atomic_store(&cpu->entries, cpu->entries + 1);
+	atomic_count(&cpu->entries, 1u);
 	atomic_xchg(&cpu->mode, (u32)CPU_GUEST);
 	if (unlikely(atomic_load(&vcpu->requests) | atomic_load(&cpu->attention))) {
 		atomic_store(&cpu->mode, (u32)CPU_HOST);

@@ -20,6 +20,8 @@ static void test_defaults(void **state)
 	assert_int_equal(vm->mem, MIB(256));
 	assert_int_equal(vm->cpus, 1);
 	assert_int_equal(vm->paging, VM_PAGING_AUTO);
+	assert_int_equal(vm->max_page, LEVEL_1G);
+	assert_false(vm->nx_huge);
 	assert_string_equal(vm->cmdline, "");
 }
 
@@ -29,8 +31,8 @@ static void test_everything(void **state)
 
 	(void)state;
 	parse("initrd.gz vm=linux type=initrd",
-	      "vmlinuz vm=linux type=kernel mem=128M cpus=2 paging=shadow -- console=ttyS0  a=b ",
-	      "type=kernel vm=B_2.x-y paging=tdp mem=0x400000 cpus=64 --",
+	      "vmlinuz vm=linux type=kernel mem=128M cpus=2 paging=shadow pages=4k -- console=ttyS0  a=b ",
+	      "type=kernel vm=B_2.x-y paging=tdp mem=0x400000 cpus=64 nx-huge=on pages=2m --",
 	      "more.gz type=initrd vm=linux");
 	assert_string_equal(host_log, "");
 	assert_int_equal(list.count, 2);
@@ -43,12 +45,16 @@ static void test_everything(void **state)
 	assert_int_equal(vm->mem, MIB(128));
 	assert_int_equal(vm->cpus, 2);
 	assert_int_equal(vm->paging, VM_PAGING_SHADOW);
+	assert_int_equal(vm->max_page, LEVEL_4K);
+	assert_false(vm->nx_huge);
 	assert_string_equal(vm->cmdline, "console=ttyS0  a=b ");
 	vm = vm_named("B_2.x-y");
 	assert_true(vm->valid);
 	assert_int_equal(vm->mem, MIB(4));
 	assert_int_equal(vm->cpus, 64);
 	assert_int_equal(vm->paging, VM_PAGING_TDP);
+	assert_int_equal(vm->max_page, LEVEL_2M);
+	assert_true(vm->nx_huge);
 	assert_string_equal(vm->cmdline, "");
 }
 
@@ -95,6 +101,8 @@ static void test_wrong_words(void **state)
 	check_wrong("vmlinuz vm=bad type=kernel cpus=65", "\"cpus=65\"");
 	check_wrong("vmlinuz vm=bad type=kernel cpus=x", "\"cpus=x\"");
 	check_wrong("vmlinuz vm=bad type=kernel paging=ept", "\"paging=ept\"");
+	check_wrong("vmlinuz vm=bad type=kernel pages=8k", "\"pages=8k\"");
+	check_wrong("vmlinuz vm=bad type=kernel nx-huge=yes", "\"nx-huge=yes\"");
 	check_wrong("vmlinuz vm=bad type=kernel vm=bad", "\"vm=bad\"");
 	check_wrong("vmlinuz vm=bad type=kernel type=kernel", "\"type=kernel\"");
 	check_wrong("vmlinuz vm=bad type=module", "\"type=module\"");

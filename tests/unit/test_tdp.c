@@ -107,6 +107,7 @@ static void test_fault_denied(void **state)
 
 	(void)state;
 	slot->readonly = true;
+	slot->plain = false;
 	assert_int_equal(tdp_fault(&tdp, GPA(GIB(1)), ACCESS_WRITE), TDP_FIXED);
 	assert_int_equal(tdp_fault(&tdp, GPA(GIB(1)), ACCESS_WRITE), TDP_EMULATE);
 	assert_int_equal(tdp_fault(&tdp, GPA(GIB(1)), ACCESS_EXEC), TDP_SPURIOUS);

@@ -24,6 +24,7 @@ static inline void host_slots_init(struct host_slots *slots, struct guest_mem *m
 /* They must come in order. */
 static inline struct mem_slot *host_slots_add(struct host_slots *slots, struct mem_slot slot)
 {
+	slot.plain = !slot.readonly && !slot.log;
 	slots->slots[slots->table.count] = slot;
 	return &slots->slots[slots->table.count++];
 }

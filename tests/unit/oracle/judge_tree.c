@@ -54,9 +54,6 @@ static void check_stats(const struct tdp *tdp, const struct tree_count *count)
 	check_count("4 KiB leaves", stats.pages_4k, count->leaves[LEVEL_4K]);
 	check_count("2 MiB leaves", stats.pages_2m, count->leaves[LEVEL_2M]);
 	check_count("1 GiB leaves", stats.pages_1g, count->leaves[LEVEL_1G]);
-	check_count("faults by result",
-		    stats.pf_fixed + stats.pf_spurious + stats.pf_emulate + stats.pf_retry,
-		    stats.pf_taken);
 	check_count("makers of rounds", tdp->tlb.busy, 0);
 	check_count("holders of the lock", tdp->lock.locked, 0);
 	check_count("holders of the slots' lock", tdp->slots_lock.locked, 0);

@@ -93,6 +93,7 @@ static void slots_create(u32 space)
 			.npages = plan->len / PAGE_SIZE,
 			.backing = own->backing[i],
 			.level = own->level[i],
+			.plain = true,
 		};
 		for (u64 chunk = 0; chunk < plan->len / MIB(2); chunk++) {
 			u64 offset = plan->scattered ? -chunk * MIB(2) : chunk * MIB(2);

@@ -58,8 +58,15 @@ void oracle_pause(void);
 		_done;                                                                        \
 	})
 
-/* Nobody's business but its CPU's. */
-#define atomic_count(p, v) ((void)(*(p) += (v)))
+/* Figures are nobody's business; but what a CPU says of itself, in 32 bits, is looked at. */
+#define atomic_count(p, v)                                               \
+	({                                                               \
+		__auto_type _at = (p);                                   \
+		if (sizeof(*_at) == sizeof(u32))                         \
+			atomic_store(_at, atomic_load(_at) + (v));       \
+		else                                                     \
+			*_at += (v);                                     \
+	})
 
 #define smp_mb() oracle_fence()
 
