@@ -38,6 +38,16 @@ typedef int64_t s64;
 /* The mask of bits high..low, both included, as manuals write bit ranges. */
 #define BITS(high, low) ((~0ull >> (63 - (high))) & (~0ull << (low)))
 
+/* How many bits are set. */
+static inline unsigned int bit_count(u64 bits)
+{
+	unsigned int count = 0;
+
+	for (; bits; bits &= bits - 1)
+		count++;
+	return count;
+}
+
 #define KIB(n) ((u64)(n) << 10)
 #define MIB(n) ((u64)(n) << 20)
 #define GIB(n) ((u64)(n) << 30)

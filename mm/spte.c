@@ -145,3 +145,16 @@ u64 spte_make_young(const struct spte_format *fmt, u64 spte)
 
 	return spte_set_access(fmt, spte & ~(SPTE_KIND | BITS(54, 52)), access);
 }
+
+const char *spte_name(const struct spte_format *fmt, u64 spte, unsigned int level)
+{
+	if (spte_is_present(fmt, spte))
+		return spte_is_leaf(fmt, spte, level) ? "leaf" : "table";
+	if (spte_is_frozen(spte))
+		return "frozen";
+	if (spte_is_mmio(spte))
+		return "mmio";
+	if (spte_is_aged(spte))
+		return "aged";
+	return spte ? "garbage" : "absent";
+}

@@ -148,6 +148,9 @@ u64 spte_make_leaf(const struct spte_format *fmt, pfn_t pfn, unsigned int level,
 /* A link to a lower table, all rights allowed: leaves decide. */
 u64 spte_make_table(const struct spte_format *fmt, hpa_t table);
 
+/* What an entry at level is, in a word. */
+const char *spte_name(const struct spte_format *fmt, u64 spte, unsigned int level);
+
 /* What the leaf spte at level says of its piece index (0..511), as a leaf one level below. */
 u64 spte_make_piece(const struct spte_format *fmt, u64 spte, unsigned int level, u32 index);
 

@@ -24,6 +24,12 @@ struct shell_command {
 	void (*run)(u32 argc, char **argv); /* argv[0] is the name */
 };
 
+/* memory.c */
+void cmd_slot(u32 argc, char **argv);
+void cmd_dirty(u32 argc, char **argv);
+void cmd_tree(u32 argc, char **argv);
+void cmd_walk(u32 argc, char **argv);
+
 /* commands.c */
 extern const struct shell_command shell_commands[];
 extern const u32 shell_command_count;

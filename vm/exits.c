@@ -14,7 +14,6 @@
 static void exit_host(struct vcpu *vcpu, const struct vm_exit *exit __unused)
 {
 	vcpu->between = true;
-	irq_window();
 	atomic_fetch_or(&vcpu->requests, REQUEST_RESCHED);
 }
 
@@ -140,7 +139,6 @@ static bool vcpu_prepare(struct vcpu *vcpu)
  */
 static void look_around(struct vcpu *vcpu)
 {
-	irq_window();
 	atomic_fetch_or(&vcpu->requests, REQUEST_RESCHED);
 }
 

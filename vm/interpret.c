@@ -248,6 +248,5 @@ void exit_emulate(struct vcpu *vcpu, const struct vm_exit *exit)
 		return;
 	/* As if a host interrupt had ended the guest's turn. */
 	vcpu->emulated = 0;
-	irq_window();
 	atomic_fetch_or(&vcpu->requests, REQUEST_RESCHED);
 }

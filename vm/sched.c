@@ -236,5 +236,7 @@ void sched_run(void)
 		arm_timer(MIN(deadline, clock_ns() + MAX_RUN_NS));
 		switch_to(sched, next);
 		vcpu_run(next);
+		/* Here, and not where the exit is handled: the console's handler runs commands. */
+		irq_window();
 	}
 }

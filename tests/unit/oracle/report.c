@@ -67,24 +67,11 @@ void report_preempt(const struct actor *from, const struct actor *to)
 		     to->cpu ? "cpu" : "mgr", to->index);
 }
 
-static const char *entry_name(u64 spte, unsigned int level)
-{
-	const struct spte_format *fmt = world.config->fmt;
-
-	if (!spte_is_present(fmt, spte))
-		return spte_is_frozen(spte) ? "frozen"
-		       : spte_is_mmio(spte) ? "mark"
-		       : spte_is_aged(spte) ? "aged"
-		       : spte               ? "garbage"
-					    : "absent";
-	return spte_is_leaf(fmt, spte, level) ? "leaf" : "table";
-}
-
 static void report_entry(const u64 *sptep, u64 old, u64 new)
 {
 	const struct table *table = judge_table(ptr_to_hpa(sptep));
-	const char *from = entry_name(old, table->level);
-	const char *to = entry_name(new, table->level);
+	const char *from = spte_name(world.config->fmt, old, table->level);
+	const char *to = spte_name(world.config->fmt, new, table->level);
 
 	/* Tables are frozen whole: the absent entries say nothing. */
 	if (!spte_is_present(world.config->fmt, old | new) && trace.changes++)

@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Memory of running VMs: dirty logs against the truth, slots that come and go, page sizes."""
+
+import re
+
+import pytest
+
+import systems
+import texts
+from harness import guest
+from test_shell import ask, assert_frames_add_up, record
+
+CONTROL = "0x1800000"  # of tests/guest/dirty.c, which prints it
+MEMORY = [(words, means) for words in ("pages=4k", "pages=2m") for means in ("protect", "bits", "protect lazy", "bits lazy")]
+
+
+def shell_beside(system, name, words, ready, vm="d"):
+    """A guest runs on the second CPU, the shell on the first."""
+    m = system(append="on-idle=shell", smp=2, modules=[guest(name, words, vm=vm)])
+    m.expect(ready)
+    m.send(texts.ESCAPE)
+    m.expect(texts.PROMPT)
+    return m
+
+
+def check(m, means):
+    """Compare twenty harvests with what the guest has written. False: the CPU does not have the means."""
+    how, *lazy = means.split()
+    m.send(" ".join(["dirty d check 0", how, CONTROL, *lazy]) + "\r")
+    answer = m.expect(r"\n(error: [^\r]*|dirty-check [^\r]*)\r", limit=60)[1]
+    if "this CPU cannot" in answer:
+        m.expect(texts.PROMPT)
+        return False
+    fields = record(answer)
+    assert (fields["harvests"], fields["lost"], fields["extra"]) == ("20", "0", "0")
+    assert int(fields["reported"]) > 100
+    # It has found in every page what it wrote there last.
+    m.expect("vm d: ended with code 0")
+    return True
+
+
+@systems.with_each("memory", MEMORY, guest=lambda memory: "dirty")
+def test_dirty_log_is_the_truth(system, memory):
+    words, means = memory
+    m = shell_beside(system, "dirty", f"mem=64M {words}", "control block at " + CONTROL)
+    assert check(m, means) or ("bits" in means and check(m, means.replace("bits", "protect")))
+
+
+@systems.with_each("words", ["pages=2m", "pages=4k nx-huge=on"], guest=lambda words: "dirty")
+def test_tables_are_changed_under_a_guest(system, words):
+    m = shell_beside(system, "dirty", f"mem=64M {words}", "control block at " + CONTROL)
+    for _ in range(5):
+        for what in "zap", "split", "collapse":
+            assert ask(m, f"tree d {what}") == []
+        assert int(record(ask(m, "tree d age")[0])["pages"]) > 0
+    assert check(m, "protect")
+
+
+def test_counters(machine):
+    m = shell_beside(machine, "dirty", "mem=64M pages=2m", "control block at " + CONTROL)
+    vm, mmu, tlb = (record(line) for line in ask(m, "vm"))
+    assert int(vm["pf_taken"]) == int(vm["pf_fixed"]) + int(vm["pf_spurious"])
+    # A first mapping takes no round, a split that says the same neither.
+    assert int(vm["pages_2m"]) > 4 and tlb["remote_tlb_flush"] == "0"
+    ask(m, "tree d split")
+    vm, mmu, tlb = (record(line) for line in ask(m, "vm"))
+    assert int(mmu["splits"]) > 4 and tlb["remote_tlb_flush"] == "0"
+    assert int(vm["pages_4k"]) == 512 * int(mmu["splits"])
+    ask(m, "tree d zap")
+    vm, mmu, tlb = (record(line) for line in ask(m, "vm"))
+    assert tlb["remote_tlb_flush"] == tlb["remote_tlb_flush_requests"] == "1"
+    assert int(tlb["ipis_sent"]) + int(tlb["ipis_avoided"]) == 1
+    assert int(mmu["pages_freed"]) > 4
+
+
+def slots(m):
+    return [(s["gpa"], s["size"], s["readonly"]) for s in map(record, ask(m, "slot d"))]
+
+
+def test_slots_come_and_go(machine):
+    m = shell_beside(machine, "hello", "mem=16M", "Hello")
+    before = assert_frames_add_up(m)
+    first = ("0", "16M", "no")
+    assert slots(m) == [first]
+    assert ask(m, "slot d add 0x40000000 4M") == []
+    assert slots(m) == [first, ("40000000", "4M", "no")]
+    assert ask(m, "slot d ro 0x40000000") == []
+    assert ask(m, "slot d move 0x40000000 0x80000000") == []
+    assert slots(m) == [first, ("80000000", "4M", "yes")]
+    assert ask(m, "dirty d start 0x80000000 protect") == []
+    assert ask(m, "dirty d harvest 0x80000000") == ["dirty vm=d pages=0"]
+    assert ask(m, "slot d rw 0x80000000") == []
+    assert ask(m, "slot d remove 0x80000000") == []
+    assert slots(m) == [first]
+    assert {k: v for k, v in assert_frames_add_up(m).items() if k == "d"} == {"d": before["d"]}
+
+
+@pytest.mark.parametrize("command, error", [
+    ("slot d add 0x40000000 3M", "2 MiB aligned"), ("slot d add 0x40100000 2M", "2 MiB aligned"),
+    ("slot d add 0x200000 2M", "already"), ("slot d add 0x40000000 0", "2 MiB aligned"),
+    ("slot d add 0x40000000 64G", "no memory"), ("slot d add 0xffffffffffe00000 4M", "."),
+    ("slot d add 0x1000000000000 2M", "beyond"), ("slot d add", "2 MiB aligned"),
+    ("slot d remove 0x40000000", "no such slot"), ("slot d remove 0x200000", "no such slot"),
+    ("slot d move 0 0x3000", "2 MiB aligned"), ("slot d move 0 0xfffffffff000000", "beyond"),
+    ("slot d frob 0", "."), ("slot x", "no VM 'x'"), ("slot", "usage"),
+    ("dirty d start 0x40000000", "no such slot"), ("dirty d stop 0", "not logged"),
+    ("dirty d start 0 pml", "this CPU cannot"), ("dirty d check 0 bits 0", "."),
+    ("dirty d harvest 0", "not logged"), ("tree d frob", "."), ("walk d x", "."),
+    ("walk d 0x1000000000000", "beyond"),
+])
+def test_bad_commands_change_nothing(machine, command, error):
+    m = shell_beside(machine, "hello", "mem=16M", "Hello")
+    answer = ask(m, command)
+    assert re.search("error: .*" + error, answer[0])
+    assert slots(m) == [("0", "16M", "no")]
+
+
+def test_guest_loses_its_memory(machine):
+    """It is stopped with a report, and the hypervisor goes on."""
+    m = shell_beside(machine, "dirty", "mem=64M", "control block at " + CONTROL)
+    m.send("slot d remove 0\r")
+    m.expect("vm d: stopped: bad gpa")
+    m.expect("vm d: ended with code 125, all its memory is back")
