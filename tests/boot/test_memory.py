@@ -52,7 +52,9 @@ def test_tables_are_changed_under_a_guest(system, words):
     for _ in range(5):
         for what in "zap", "split", "collapse":
             assert ask(m, f"tree d {what}") == []
-        assert int(record(ask(m, "tree d age")[0])["pages"]) > 0
+        # It goes on; when, is up to the emulator.
+        while int(record(ask(m, "tree d age")[0])["pages"]) == 0:
+            pass
     assert check(m, "protect")
 
 
