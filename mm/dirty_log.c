@@ -87,6 +87,12 @@ static bool can_log(const struct tdp *tdp, enum dirty_means means)
 	return means == DIRTY_PROTECT || (tdp->hw_ad && (means != DIRTY_PML || tdp->pml));
 }
 
+static void forget_all(struct dirty_log *log)
+{
+	for (u64 i = 0; i < log->words; i++)
+		atomic_store(&log->live[i / DIRTY_CHUNK_WORDS][i % DIRTY_CHUNK_WORDS], 0ull);
+}
+
 /* From the table on faults know of the log; then what the tree had before has to. */
 static int log_publish(struct tdp *tdp, const struct mem_slot *old, const struct mem_slot *slot,
 		       bool eager, const struct slot_table **table)
@@ -100,6 +106,11 @@ static int log_publish(struct tdp *tdp, const struct mem_slot *old, const struct
 	if (err) {
 		atomic_fetch_sub(&tdp->logs, 1u);
 		return err;
+	}
+	/* What the CPUs had listed before the log is not its news. */
+	if (slot->log->means == DIRTY_PML) {
+		tlb_wait_for_exits(&tdp->tlb);
+		forget_all(slot->log);
 	}
 	/* What cannot be split now is so later, in a fault. */
 	if (eager && tdp_split(tdp, slot->base, end))

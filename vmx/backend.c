@@ -194,6 +194,7 @@ static void vmx_tdp_config(struct tdp_config *config)
 		.fmt = &spte_format_ept,
 		.max_leaf_level = vmx_ept_caps & EPT_HAS_1G ? LEVEL_1G : LEVEL_2M,
 		.hw_ad = vmx_ept_caps & EPT_HAS_ACCESSED_DIRTY,
+		.pml = (vmx_ept_caps & EPT_HAS_ACCESSED_DIRTY) && vmx_has_pml(),
 		.mmio_signal = SPTE_EPT_MISCONFIGURED,
 	};
 }

@@ -51,6 +51,7 @@ static const struct {
 	KIND(MONITOR, EXIT_UD),
 	KIND_MORE(EPT_VIOLATION, EXIT_TDP_FAULT),
 	KIND_MORE(EPT_MISCONFIG, EXIT_TDP_FAULT),
+	KIND_MORE(PML_FULL, EXIT_HOST),
 	KIND(INVEPT, EXIT_UD),
 	KIND_MORE(PREEMPTION, EXIT_HOST),
 	KIND(INVVPID, EXIT_UD),
@@ -78,6 +79,7 @@ static void decode_ept_violation(struct vm_exit *exit)
 	exit->fault.table_walk = (qual & QUAL_EPT_LINEAR) && !(qual & QUAL_EPT_FINAL);
 	exit->fault.access = ACCESS_READ | (qual & QUAL_EPT_WRITE ? ACCESS_WRITE : 0) |
 			     (qual & QUAL_EPT_FETCH ? ACCESS_EXEC : 0);
+	exit->fault.marked = false;
 }
 
 /* Only marks look like this to the CPU; it does not tell what the access was. */
@@ -159,6 +161,9 @@ static __noinline void decode_more(struct vcpu *vcpu, u32 reason, struct vm_exit
 	switch (reason) {
 	case VMX_EXIT_EPT_VIOLATION:
 		decode_ept_violation(exit);
+		break;
+	case VMX_EXIT_PML_FULL:
+		vmx_pml_drain(vcpu);
 		break;
 	case VMX_EXIT_EPT_MISCONFIG:
 		decode_ept_misconfig(exit);

@@ -128,6 +128,8 @@ void vmx_run(struct vcpu *vcpu, struct vm_exit *exit)
 		not_entered(exit, entry == ENTRY_KICKED ? EXIT_HOST : EXIT_ENTRY_FAILED);
 		return;
 	}
+	if (unlikely(atomic_load(&vcpu->vm->tdp.logs) && vmx_has_pml()))
+		vmx_pml_drain(vcpu);
 	take_nmi();
 	vmx->injected = false;
 	vcpu->regs.gpr[GPR_RSP] = vmcs_read_natural(VMCS_GUEST_RSP);

@@ -40,7 +40,9 @@ int vmx_vcpu_create(struct vcpu *vcpu)
 
 	if (!vmx)
 		return E_NOMEM;
-	if (frame_alloc_zeroed(&vmx_owner, &vmx->vmcs_hpa)) {
+	vmx->pml = kzalloc(PAGE_SIZE);
+	if (!vmx->pml || frame_alloc_zeroed(&vmx_owner, &vmx->vmcs_hpa)) {
+		kfree(vmx->pml, PAGE_SIZE);
 		kfree(vmx, sizeof(*vmx));
 		return E_NOMEM;
 	}
@@ -54,6 +56,7 @@ void vmx_vcpu_destroy(struct vcpu *vcpu)
 	struct vmx_vcpu *vmx = vmx_of(vcpu);
 
 	frame_free(&vmx_owner, LEVEL_4K, vmx->vmcs_hpa);
+	kfree(vmx->pml, PAGE_SIZE);
 	kfree(vmx, sizeof(*vmx));
 	vcpu->control = NULL;
 }
@@ -134,6 +137,7 @@ static void set_controls(const struct vmx_vcpu *vmx)
 	vmcs_write64(VMCS_EPT_POINTER,
 		     vmx->root.raw | EPTP_WRITE_BACK | EPTP_4_LEVELS |
 			     (vmx_ept_caps & EPT_HAS_ACCESSED_DIRTY ? EPTP_ACCESSED_DIRTY : 0));
+	vmx_pml_reset(vmx);
 	if (words[WORD_PIN] & PIN_PREEMPTION_TIMER)
 		vmcs_write32(VMCS_PREEMPTION_TIMER, vmx_slice);
 	/* Every write of CR0 and CR4 is the hypervisor's to judge. */

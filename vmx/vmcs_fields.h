@@ -17,6 +17,7 @@
 	FIELD(GUEST_GS, 0x080a)               \
 	FIELD(GUEST_LDTR, 0x080c)             \
 	FIELD(GUEST_TR, 0x080e)               \
+	FIELD(GUEST_PML_INDEX, 0x0812)        \
 	FIELD(HOST_ES, 0x0c00)                \
 	FIELD(HOST_CS, 0x0c02)                \
 	FIELD(HOST_SS, 0x0c04)                \
@@ -25,6 +26,7 @@
 	FIELD(HOST_GS, 0x0c0a)                \
 	FIELD(HOST_TR, 0x0c0c)                \
 	FIELD(MSR_BITMAP, 0x2004)             \
+	FIELD(PML_ADDRESS, 0x200e)            \
 	FIELD(TSC_OFFSET, 0x2010)             \
 	FIELD(EPT_POINTER, 0x201a)            \
 	FIELD(GUEST_PHYSICAL_ADDRESS, 0x2400) \

@@ -23,6 +23,7 @@ enum vmx_switched {
 struct vmx_vcpu {
 	hpa_t vmcs_hpa; /* [const] its own page, the CPU's while it is loaded */
 	hpa_t root; /* [self] of the second-level tables */
+	u64 *pml; /* [self] the page where the CPU lists what is written */
 	u64 vpid_generation; /* [self] of the CPU it runs on; 0: needs a new VPID */
 	bool flush; /* [self] INVEPT before the next entry */
 	bool launched; /* [self] since it was loaded: VMRESUME, not VMLAUNCH */
@@ -112,6 +113,13 @@ void vmx_describe_exit(const struct vcpu *vcpu, char *buf, size_t size);
 const char *vmx_check_guest(char *buf, size_t size);
 /* check_segments.c: would VMX take the segment registers as they are? */
 bool vmx_segments_fit(void);
+
+/* pml.c */
+bool vmx_has_pml(void);
+/* The vCPU is loaded: its list is empty. */
+void vmx_pml_reset(const struct vmx_vcpu *vmx);
+/* What the CPU has listed goes to the dirty log. After each exit while there is one, and when full. */
+void vmx_pml_drain(struct vcpu *vcpu);
 
 /* restricted.c */
 bool vmx_needs_identity_map(void);

@@ -155,7 +155,7 @@ static void test_dead_msrs(void **state)
 				   "PROC.RDTSC_EXITING off, PROC.CR3_LOAD_EXITING off, "
 				   "PROC.CR3_STORE_EXITING off, ENTRY.GUEST_64_BIT off, "
 				   "PIN bits ffffff80 off, PROC bits 4a660001 off, "
-				   "PROC2 bits ffffff15 off, EXIT bits ff809000 off, "
+				   "PROC2 bits fffdff15 off, EXIT bits ff809000 off, "
 				   "ENTRY bits ffff2c00 off");
 }
 
