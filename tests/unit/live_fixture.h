@@ -133,7 +133,7 @@ static inline void live_check_leaf(u64 gfn, u64 spte, unsigned int level)
 			    BIT(gfn % 64));
 }
 
-/* All entries below table; count is added to. Returns a hash of them. */
+/* All entries below table; count is added to. A hash of them, but for where the tables lie. */
 static inline u64 live_check_table(hpa_t table, u64 gfn, unsigned int level,
 				   struct tree_count *count)
 {
@@ -146,16 +146,14 @@ static inline u64 live_check_table(hpa_t table, u64 gfn, unsigned int level,
 		u64 spte = sptes[i];
 
 		assert_false(spte_is_frozen(spte));
-		hash = (hash ^ spte) * 0x100000001b3ull;
-		if (!spte_is_counted(tdp.fmt, spte))
-			continue;
-		counted++;
+		counted += spte_is_counted(tdp.fmt, spte);
 		if (spte_is_table(tdp.fmt, spte, level)) {
-			hash ^= live_check_table(spte_hpa(tdp.fmt, spte), gfn, level - 1, count);
-		} else {
+			spte = live_check_table(spte_hpa(tdp.fmt, spte), gfn, level - 1, count);
+		} else if (spte_is_counted(tdp.fmt, spte)) {
 			live_check_leaf(gfn, spte, level);
 			count->leaves[level]++;
 		}
+		hash = (hash ^ spte) * 0x100000001b3ull;
 	}
 	assert_int_equal(counted, tdp_table_count(table));
 	return hash;
