@@ -119,7 +119,8 @@ static inline void live_check_leaf(u64 gfn, u64 spte, unsigned int level)
 	bool writable = (spte & tdp.fmt->write) || (spte_is_aged(spte) && (spte >> 53 & 1));
 
 	assert_non_null(slot);
-	assert_in_range(level, LEVEL_4K, live_level(gfn));
+	if (level > LEVEL_4K)
+		assert_in_range(level, LEVEL_4K, live_level(gfn));
 	assert_int_equal(spte_pfn(tdp.fmt, spte).raw, mem_slot_pfn(slot, GFN(gfn)).raw);
 	assert_false(writable && slot->readonly);
 	assert_false(tdp.nx_huge && level > LEVEL_4K && (spte_access(tdp.fmt, spte) & ACCESS_EXEC));
