@@ -47,10 +47,13 @@ void tdp_gather_finish(struct tdp_gather *gather, gfn_t start, gfn_t end);
 int __must_check tdp_table_alloc(struct tdp *tdp, hpa_t *out);
 void tdp_table_free(struct tdp *tdp, hpa_t table);
 
+/* In a table's tag, beside the count: it is one of nx_lpage_splits. */
+#define TDP_TABLE_NX_SPLIT ((u16)BIT(15))
+
 /* The number of leaves and links in a table, exact when nobody is just adding one. */
 static inline u16 tdp_table_count(hpa_t table)
 {
-	return atomic_load(frame_tag(table));
+	return atomic_load(frame_tag(table)) & (u16)~TDP_TABLE_NX_SPLIT;
 }
 
 static inline struct tdp_stats *tdp_my_stats(const struct tdp *tdp)

@@ -52,6 +52,18 @@ static inline enum tdp_result fill(struct tdp *tdp, const struct mem_slot *slot,
 	return TDP_FIXED;
 }
 
+/* The entry was split to execute from; who takes its table apart will find that there. */
+static void count_nx_split(struct tdp *tdp, const struct tdp_entry *entry)
+{
+	u16 *tag;
+
+	if (!spte_is_table(tdp->fmt, entry->spte, entry->level))
+		return;
+	tag = frame_tag(spte_hpa(tdp->fmt, entry->spte));
+	if (!(atomic_fetch_or(tag, TDP_TABLE_NX_SPLIT) & TDP_TABLE_NX_SPLIT))
+		atomic_count(&tdp_my_stats(tdp)->nx_lpage_splits, 1);
+}
+
 /* A huge leaf lacks a right that its pieces may have. */
 static enum tdp_result split(struct tdp *tdp, const struct mem_slot *slot, struct tdp_entry *entry,
 			     unsigned int lacking)
@@ -59,7 +71,7 @@ static enum tdp_result split(struct tdp *tdp, const struct mem_slot *slot, struc
 	if (tdp_spte_split(tdp, entry, slot))
 		return TDP_NOMEM;
 	if (lacking & ACCESS_EXEC)
-		atomic_count(&tdp_my_stats(tdp)->nx_lpage_splits, 1);
+		count_nx_split(tdp, entry);
 	return TDP_RETRY;
 }
 

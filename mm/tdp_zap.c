@@ -110,6 +110,8 @@ static void take_apart(const struct tdp_gather *gather, hpa_t table, unsigned in
 	}
 	atomic_count(tdp_leaf_counter(stats, level), -(u64)leaves);
 	atomic_count(&stats->pages_freed, 1);
+	if (atomic_load(frame_tag(table)) & TDP_TABLE_NX_SPLIT)
+		atomic_count(&stats->nx_lpage_splits, -1ull);
 	tdp_table_free(tdp, table);
 }
 
