@@ -124,7 +124,7 @@ $(UNIT)/test_insn $(UNIT)/test_emulate $(UNIT)/test_interp $(UNIT)/test_interp_r
 # Where allocations fail on demand: see tests/unit/host/host_alloc.h.
 ALLOC_WRAP := -Wl,--wrap=kzalloc,--wrap=frame_alloc,--wrap=frame_alloc_zeroed \
 	-Wl,--wrap=frame_alloc_run,--wrap=frame_zero
-$(addprefix $(UNIT)/test_,slots slots_nomem slots_rights dirty_log dirty_log_model dirty_log_nomem tdp_split): UNIT_LIBS := $(ALLOC_WRAP)
+$(addprefix $(UNIT)/test_,slots slots_nomem slots_rights dirty_log dirty_log_model dirty_log_nomem dirty_log_race tdp_split): UNIT_LIBS := $(ALLOC_WRAP)
 
 $(UNIT_TESTS): $(UNIT)/%: $(UNIT)/tests/unit/%.o $(UNIT)/libsillhost.a
 	$(call quiet,LINK,$@)

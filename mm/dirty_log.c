@@ -285,10 +285,13 @@ static void log_take(struct tdp *tdp, const struct mem_slot *slot)
 		tlb_wait_for_exits(&tdp->tlb);
 	spin_lock(&tdp->lock);
 	tlb_wait_for_walks(&tdp->tlb);
+	/* One more pass: each relies on what others have changed, and may not have flushed yet. */
+	atomic_fetch_add(&tdp->passes, 1u);
 	for (u64 word = 0; word < slot->log->words; word += TABLE_WORDS)
 		take_table(&harvest, word);
-	if (harvest.flush)
+	if (harvest.flush || atomic_load(&tdp->passes) > 1)
 		tlb_shootdown(&tdp->tlb);
+	atomic_fetch_sub(&tdp->passes, 1u);
 	spin_unlock(&tdp->lock);
 }
 
