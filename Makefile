@@ -142,6 +142,9 @@ $(UNIT)/%.o: %.c $(BUILD)/flags
 # The MMU under the oracle: simulated CPUs, each access interleaved.
 include tests/unit/oracle/oracle.mk
 
+# The same sources once more, to count their instructions.
+include tests/bench/mmu/mmu.mk
+
 # ---- test guests: the fragment says how they are built -------------------------------------
 
 .PHONY: guests
@@ -150,7 +153,7 @@ guests:
 
 # ---- what people call ----------------------------------------------------------------------
 
-.PHONY: run run-svm run-vmx iso check check-full bench mutants model lint format lint-includes \
+.PHONY: run run-svm run-vmx iso check check-full bench bench-mmu mutants model lint format lint-includes \
 	lint-headers help clean distclean
 
 run run-svm:
@@ -178,6 +181,11 @@ bench:
 	@tools/need-packages build run python3-pexpect
 	@$(MAKE) $(SUBMAKE) all guests
 	@SILL_BUILD=$(BUILD) PYTHON=$(PYTHON) tools/bench
+
+bench-mmu:
+	@tools/need-packages build valgrind
+	@$(MAKE) $(SUBMAKE) $(MMU_BENCH)/mmu
+	@SILL_BUILD=$(BUILD) tools/bench-mmu
 
 mutants:
 	@tools/need-packages build test
@@ -237,6 +245,7 @@ help:
 	@echo 'make check        all tests; ends with: N passed, N failed'
 	@echo 'make check-full   and those that take long'
 	@echo 'make bench        figures: instructions per exit, sizes, boot times'
+	@echo 'make bench-mmu    figures: instructions per second-level fault, zapped leaf, harvested page'
 	@echo 'make mutants      faults put into mm/, one at a time, and which test notices each'
 	@echo '                    MUTANTS="zap-* entry-*"      only these'
 	@echo 'make model        every order of entries, walks and shootdown rounds, by spin'
