@@ -216,12 +216,15 @@ static void test_collapse(void **state)
 /* Of a table that has only some leaves, some without rights: the huge leaf has all that is right. */
 static void test_collapse_partial(void **state)
 {
+	struct mem_slot *slot = &fixture_slot_table()->slots[0];
+
 	(void)state;
 	tdp.max_leaf_level = LEVEL_4K;
 	for (u64 at = 0; at < MIB(64); at += MIB(1) + PAGE_SIZE)
 		assert_int_equal(fault(BASE + at), TDP_FIXED);
 	tdp_write_protect(&tdp, GFN(0), GFN(BIT(36)));
-	fixture_slot_table()->slots[0].readonly = true;
+	slot->readonly = true;
+	slot->plain = false;
 	assert_int_equal(fault(MIB(6)), TDP_FIXED);
 	tdp.max_leaf_level = LEVEL_2M;
 	collapse(0, BIT(48));
@@ -235,7 +238,7 @@ static void test_collapse_partial(void **state)
 	assert_int_equal(rounds(), 3);
 	assert_int_equal(stats().pages_1g, 1);
 	assert_int_equal(stats().pages_2m, 1);
-	fixture_slot_table()->slots[0].readonly = false;
+	slot->readonly = false;
 }
 
 /* Where a slot is logged, small leaves are what its log needs. */
@@ -246,6 +249,7 @@ static void test_collapse_logged(void **state)
 	(void)state;
 	slot->log = dirty_log_create(slot->npages, DIRTY_PROTECT);
 	assert_non_null(slot->log);
+	slot->plain = false;
 	tdp.logs = 1;
 	assert_int_equal(fault(BASE), TDP_FIXED);
 	assert_int_equal(walk_end(BASE).level, LEVEL_4K);
