@@ -254,6 +254,31 @@ static void test_waits_for_exits(void **state)
 	assert_int_equal(guest_owner.frames, 0);
 }
 
+/* A fault that has found the slot before it went still adds a leaf: that has to go as well. */
+static void test_waits_for_walks(void **state)
+{
+	struct tdp_entry entry;
+	pthread_t thread;
+
+	(void)state;
+	assert_int_equal(add(MIB(16), MIB(2)), 0);
+	assert_int_equal(fault(MIB(16)), TDP_FIXED);
+	removed = false;
+	tlb_walk_begin(&tdp.tlb);
+	entry = tdp_entry_lowest(tdp.fmt, tdp_entry_root(&tdp, live_gfn(MIB(8))));
+	assert_int_equal(pthread_create(&thread, NULL, remove_thread, NULL), 0);
+	while (!atomic_load(&tdp.tlb.stats.walks_waited) && !atomic_load(&removed))
+		__builtin_ia32_pause();
+	assert_null(live_slot(MIB(8)));
+	assert_true(tdp_spte_add(&tdp, &entry,
+				 spte_make_leaf(tdp.fmt, PFN(512), LEVEL_2M, ACCESS_ALL)));
+	tlb_walk_end();
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_false(is_mapped(MIB(8)));
+	assert_true(is_mapped(MIB(16)));
+	live_check();
+}
+
 /* A GiB in one piece is a 1 GiB leaf where it lies alike, and else the largest that is right. */
 static void test_move_huge(void **state)
 {
@@ -301,6 +326,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_ipis, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_other_space, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_waits_for_exits, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_waits_for_walks, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_move_huge, setup, teardown),
 	};
 
