@@ -84,8 +84,8 @@ static void check_late(void (*first)(void), void (*second)(void))
 	late = second;
 	enter_spare_cpu(nmi_late);
 	first();
-	assert_true(kicks);
 	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_true(kicks);
 	assert_false(early);
 	assert_int_equal(tdp.passes, 0);
 }
