@@ -8,6 +8,10 @@
  */
 #include "svm/svm.h"
 
+#include "arch/apic.h"
+
+#define NMI_POLL_NS 10000u
+
 void svm_inject(struct vcpu *vcpu, const struct vm_event *event)
 {
 	static const u8 types[] = {
@@ -22,21 +26,49 @@ void svm_inject(struct vcpu *vcpu, const struct vm_event *event)
 			       (u64)types[event->kind] << EVENT_TYPE_SHIFT;
 	if (event->has_error)
 		svm->vmcb->event_inj |= EVENT_ERROR_VALID | (u64)event->error << 32;
-	if (event->kind == EVENT_NMI) {
-		svm->nmi_blocked = true;
+	if (event->kind == EVENT_NMI)
+		svm_block_nmis(vcpu, true);
+}
+
+void svm_block_nmis(struct vcpu *vcpu, bool block)
+{
+	struct svm_vcpu *svm = svm_of(vcpu);
+
+	svm->nmis = block ? NMIS_BLOCKED : NMIS_OPEN;
+	if (block)
 		svm->vmcb->intercept1 |= (u32)INTERCEPT_IRET;
-	}
+	else
+		svm->vmcb->intercept1 &= ~(u32)INTERCEPT_IRET;
+}
+
+void svm_nmis_leaving(struct vcpu *vcpu)
+{
+	struct svm_vcpu *svm = svm_of(vcpu);
+
+	svm_block_nmis(vcpu, false);
+	svm->nmis = NMIS_LEAVING;
+	svm->iret_rip = vcpu->regs.rip;
+	svm->iret_rsp = vcpu->regs.gpr[GPR_RSP];
+}
+
+/* Also when the IRET has faulted: it ends the blocking all the same. */
+static bool nmis_open(const struct vcpu *vcpu)
+{
+	struct svm_vcpu *svm = svm_of(vcpu);
+
+	if (svm->nmis == NMIS_LEAVING &&
+	    (svm->iret_rip != vcpu->regs.rip || svm->iret_rsp != vcpu->regs.gpr[GPR_RSP]))
+		svm->nmis = NMIS_OPEN;
+	return svm->nmis == NMIS_OPEN;
 }
 
 bool svm_can_inject(struct vcpu *vcpu, enum event_kind kind)
 {
-	const struct svm_vcpu *svm = svm_of(vcpu);
-
 	/* One that was injected for an entry that then did not take place is still to go. */
-	if (svm->vmcb->event_inj & EVENT_VALID || vcpu->in_shadow)
+	if (vmcb_of(vcpu)->event_inj & EVENT_VALID || vcpu->in_shadow)
 		return false;
 	if (kind == EVENT_NMI)
-		return !svm->nmi_blocked;
+		return nmis_open(vcpu);
 	return vcpu->regs.rflags & RFLAGS_IF;
 }
 
@@ -45,7 +77,12 @@ void svm_want_window(struct vcpu *vcpu, enum event_kind kind, bool want)
 	struct svm_vcpu *svm = svm_of(vcpu);
 	struct vmcb *vmcb = svm->vmcb;
 
-	/* The IRET intercept, which ends NMI blocking, is on whenever NMIs are blocked. */
+	/*
+	 * The IRET intercept is on whenever NMIs are blocked. Nothing tells when the IRET, an
+	 * interrupt shadow or the delivery of another event has ended: have a look soon.
+	 */
+	if (kind == EVENT_NMI && want && svm->nmis != NMIS_BLOCKED)
+		apic_timer_arm(NMI_POLL_NS);
 	if (kind == EVENT_NMI || svm->intr_window == want)
 		return;
 	svm->intr_window = want;

@@ -98,13 +98,6 @@ static void decode_exception(struct vmcb *vmcb, struct vm_exit *exit)
 	exit->exception.error = (u32)vmcb->exit_info1;
 }
 
-/* The IRET that ends NMI blocking is about to run: from the next exit on NMIs may come again. */
-static void end_nmi_blocking(struct svm_vcpu *svm)
-{
-	svm->nmi_blocked = false;
-	svm->vmcb->intercept1 &= ~(u32)INTERCEPT_IRET;
-}
-
 /* What the CPU's code alone does not say. */
 static __noinline void decode_more(struct vcpu *vcpu, struct vm_exit *exit)
 {
@@ -127,7 +120,7 @@ static __noinline void decode_more(struct vcpu *vcpu, struct vm_exit *exit)
 		svm_want_window(vcpu, EVENT_INTR, false);
 		break;
 	case SVM_EXIT_IRET:
-		end_nmi_blocking(svm);
+		svm_nmis_leaving(vcpu);
 		break;
 	default:
 		if ((u32)svm->vmcb->exit_code == SVM_EXIT_INVALID_LOW)

@@ -8,6 +8,12 @@
 #include "svm/vmcb.h"
 #include "vm/vm.h"
 
+/*
+ * From an NMI to the end of the IRET that ends its handling no other one is delivered. The CPU
+ * tells only when the IRET begins: it has ended when the vCPU is elsewhere.
+ */
+enum svm_nmis { NMIS_OPEN, NMIS_BLOCKED, NMIS_LEAVING };
+
 /* One vCPU's control block and what goes with it. */
 struct svm_vcpu {
 	struct vmcb *vmcb; /* [self] its own page */
@@ -16,7 +22,8 @@ struct svm_vcpu {
 	u64 cr4; /* [self] as the guest has it */
 	u64 armed; /* [self] DR7 while its breakpoints are on; 0: none are */
 	bool intr_window; /* [self] asked for by want_window */
-	bool nmi_blocked; /* [self] an NMI is being handled: until IRET */
+	enum svm_nmis nmis; /* [self] */
+	u64 iret_rip, iret_rsp; /* [self] in NMIS_LEAVING, of the IRET */
 };
 
 /* One CPU's part. */
@@ -62,7 +69,10 @@ void svm_set_tsc_offset(struct vcpu *vcpu, u64 offset);
 void svm_inject(struct vcpu *vcpu, const struct vm_event *event);
 bool svm_can_inject(struct vcpu *vcpu, enum event_kind kind);
 void svm_want_window(struct vcpu *vcpu, enum event_kind kind, bool want);
+void svm_block_nmis(struct vcpu *vcpu, bool block);
 void svm_clear_shadow(struct vcpu *vcpu);
+/* An IRET with NMIs blocked is about to run. */
+void svm_nmis_leaving(struct vcpu *vcpu);
 /* What a valid EXITINTINFO says was being delivered when the exit came. */
 void svm_decode_event(const struct vmcb *vmcb, struct vm_event *event);
 

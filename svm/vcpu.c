@@ -101,7 +101,8 @@ void svm_vcpu_reset(struct vcpu *vcpu)
 	vmcb->dr6 = DR6_RESET;
 	vmcb->dr7 = DR7_FIXED_1;
 	vmcb->g_pat = PAT_RESET;
-	svm->intr_window = svm->nmi_blocked = false;
+	svm->intr_window = false;
+	svm->nmis = NMIS_OPEN;
 	svm->armed = 0;
 	svm_set_reg(vcpu, VREG_CR4, 0);
 	svm_flush(vcpu);

@@ -36,14 +36,22 @@ bool vmx_can_inject(struct vcpu *vcpu, enum event_kind kind)
 void vmx_want_window(struct vcpu *vcpu, enum event_kind kind, bool want)
 {
 	struct vmx_vcpu *vmx = vmx_of(vcpu);
+	u32 control = kind == EVENT_NMI ? PROC_NMI_WINDOW : PROC_INTR_WINDOW;
+	bool *asked = kind == EVENT_NMI ? &vmx->nmi_window : &vmx->intr_window;
 	u32 controls;
 
-	/* Nothing sends NMIs to guests yet: there is no window to ask for. */
-	if (kind == EVENT_NMI || vmx->intr_window == want)
+	if (*asked == want)
 		return;
-	vmx->intr_window = want;
-	controls = vmcs_read32(VMCS_PROC_CONTROLS) & ~(u32)PROC_INTR_WINDOW;
-	vmcs_write32(VMCS_PROC_CONTROLS, controls | (want ? PROC_INTR_WINDOW : 0));
+	*asked = want;
+	controls = vmcs_read32(VMCS_PROC_CONTROLS) & ~control;
+	vmcs_write32(VMCS_PROC_CONTROLS, controls | (want ? control : 0));
+}
+
+void vmx_block_nmis(struct vcpu *vcpu __unused, bool block)
+{
+	u32 blocked = vmcs_read32(VMCS_GUEST_INTERRUPTIBILITY) & ~(u32)BLOCKED_BY_NMI;
+
+	vmcs_write32(VMCS_GUEST_INTERRUPTIBILITY, blocked | (block ? (u32)BLOCKED_BY_NMI : 0));
 }
 
 void vmx_clear_shadow(struct vcpu *vcpu __unused)

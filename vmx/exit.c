@@ -71,7 +71,14 @@ static void decode_io(struct vm_exit *exit)
 	exit->io.rep = qual & QUAL_IO_REP;
 }
 
-static void decode_ept_violation(struct vm_exit *exit)
+/* An IRET that has let NMIs in again runs once more. */
+static void block_again(struct vcpu *vcpu, u64 qual, const struct vm_exit *exit)
+{
+	if (qual & QUAL_EPT_NMI_UNBLOCKED && exit->interrupted.kind == EVENT_NONE)
+		vmx_block_nmis(vcpu, true);
+}
+
+static void decode_ept_violation(struct vcpu *vcpu, struct vm_exit *exit)
 {
 	u64 qual = vmcs_read_natural(VMCS_EXIT_QUALIFICATION);
 
@@ -80,6 +87,7 @@ static void decode_ept_violation(struct vm_exit *exit)
 	exit->fault.access = ACCESS_READ | (qual & QUAL_EPT_WRITE ? ACCESS_WRITE : 0) |
 			     (qual & QUAL_EPT_FETCH ? ACCESS_EXEC : 0);
 	exit->fault.marked = false;
+	block_again(vcpu, qual, exit);
 }
 
 /* Only marks look like this to the CPU; it does not tell what the access was. */
@@ -156,14 +164,14 @@ static __noinline void decode_more(struct vcpu *vcpu, u32 reason, struct vm_exit
 	if (vectoring & EVENT_VALID)
 		vmx_decode_event(vectoring, VMCS_IDT_VECTORING_ERROR, &exit->interrupted);
 	if (exit->interrupted.kind == EVENT_NMI)
-		vmcs_write32(VMCS_GUEST_INTERRUPTIBILITY,
-			     vmcs_read32(VMCS_GUEST_INTERRUPTIBILITY) & ~(u32)BLOCKED_BY_NMI);
+		vmx_block_nmis(vcpu, false);
 	switch (reason) {
 	case VMX_EXIT_EPT_VIOLATION:
-		decode_ept_violation(exit);
+		decode_ept_violation(vcpu, exit);
 		break;
 	case VMX_EXIT_PML_FULL:
 		vmx_pml_drain(vcpu);
+		block_again(vcpu, vmcs_read_natural(VMCS_EXIT_QUALIFICATION), exit);
 		break;
 	case VMX_EXIT_EPT_MISCONFIG:
 		decode_ept_misconfig(exit);
@@ -176,6 +184,9 @@ static __noinline void decode_more(struct vcpu *vcpu, u32 reason, struct vm_exit
 		break;
 	case VMX_EXIT_INTR_WINDOW:
 		vmx_want_window(vcpu, EVENT_INTR, false);
+		break;
+	case VMX_EXIT_NMI_WINDOW:
+		vmx_want_window(vcpu, EVENT_NMI, false);
 		break;
 	case VMX_EXIT_EXCEPTION_NMI:
 		decode_exception(vcpu, exit);

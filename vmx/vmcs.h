@@ -71,6 +71,7 @@ VMCS_ACCESSORS(_natural, u64, VMCS_NATURAL)
 #define QUAL_EPT_FETCH BIT(2)
 #define QUAL_EPT_LINEAR BIT(7)
 #define QUAL_EPT_FINAL BIT(8)
+#define QUAL_EPT_NMI_UNBLOCKED BIT(12)
 
 /* Basic exit reasons: EXIT(name, number). */
 #define VMX_EXITS(EXIT)         \

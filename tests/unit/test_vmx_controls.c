@@ -151,12 +151,13 @@ static void test_dead_msrs(void **state)
 	assert_non_null(strstr(whole, "ENTRY.LOAD_EFER"));
 	memset(&ones, 0xff, sizeof(ones));
 	assert_false(vmx_controls_choose(&ones, &c, whole, sizeof(whole)));
-	assert_string_equal(whole, "PROC.INTR_WINDOW off, PROC.INVLPG_EXITING off, "
-				   "PROC.RDTSC_EXITING off, PROC.CR3_LOAD_EXITING off, "
-				   "PROC.CR3_STORE_EXITING off, ENTRY.GUEST_64_BIT off, "
-				   "PIN bits ffffff80 off, PROC bits 4a660001 off, "
-				   "PROC2 bits fffdff15 off, EXIT bits ff809000 off, "
-				   "ENTRY bits ffff2c00 off");
+	assert_string_equal(
+		whole, "PROC.INTR_WINDOW off, PROC.INVLPG_EXITING off, "
+		       "PROC.RDTSC_EXITING off, PROC.CR3_LOAD_EXITING off, "
+		       "PROC.CR3_STORE_EXITING off, PROC.NMI_WINDOW off, ENTRY.GUEST_64_BIT off, "
+		       "PIN bits ffffff80 off, PROC bits 4a260001 off, "
+		       "PROC2 bits fffdff15 off, EXIT bits ff809000 off, "
+		       "ENTRY bits ffff2c00 off");
 }
 
 int main(void)
