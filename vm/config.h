@@ -3,7 +3,7 @@
  * Which VMs there are to be: read from the command lines of the modules that the boot
  * loader brought.
  *
- *	vm=NAME type=kernel [mem=SIZE] [cpus=N] [paging=auto|tdp|shadow] [pages=4k|2m|1g]
+ *	vm=NAME type=kernel [mem=SIZE] [cpus=N | smp=N] [paging=auto|tdp|shadow] [pages=4k|2m|1g]
  *		[nx-huge=on|off] [-- guest command line]
  *	vm=NAME type=initrd
  */

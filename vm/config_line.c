@@ -11,6 +11,7 @@
 
 struct config_key_info {
 	const char *name;
+	const char *other_name; /* NULL: none */
 	bool kernel_only;
 	/* NULL, or what is wrong with the value. */
 	const char *(*parse)(struct config_line *line, struct span value);
@@ -119,7 +120,10 @@ static const struct config_key_info keys[CONFIG_KEYS] = {
 	[CONFIG_KEY_VM] = { .name = "vm", .parse = parse_vm },
 	[CONFIG_KEY_TYPE] = { .name = "type", .parse = parse_type },
 	[CONFIG_KEY_MEM] = { .name = "mem", .kernel_only = true, .parse = parse_mem },
-	[CONFIG_KEY_CPUS] = { .name = "cpus", .kernel_only = true, .parse = parse_cpus },
+	[CONFIG_KEY_CPUS] = { .name = "cpus",
+			      .other_name = "smp",
+			      .kernel_only = true,
+			      .parse = parse_cpus },
 	[CONFIG_KEY_PAGING] = { .name = "paging", .kernel_only = true, .parse = parse_paging },
 	[CONFIG_KEY_PAGES] = { .name = "pages", .kernel_only = true, .parse = parse_pages },
 	[CONFIG_KEY_NX_HUGE] = { .name = "nx-huge", .kernel_only = true, .parse = parse_nx_huge },
@@ -139,7 +143,8 @@ static void parse_word(struct config_line *line, const struct word *word)
 	for (u32 key = 0; key < CONFIG_KEYS; key++) {
 		const char *mistake;
 
-		if (!span_is(word->key, keys[key].name))
+		if (!span_is(word->key, keys[key].name) &&
+		    !(keys[key].other_name && span_is(word->key, keys[key].other_name)))
 			continue;
 		if (line->words[key].text.len) {
 			set_mistake(line, word->text, "a second word of this kind");
