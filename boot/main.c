@@ -118,7 +118,8 @@ static void describe_vcpu(const void *vcpu, char *buf, size_t size)
 {
 	const struct vcpu *v = vcpu;
 
-	str_printf(buf, size, "%s/0, rip %llx", v->vm->name, (unsigned long long)v->regs.rip);
+	str_printf(buf, size, "%s/%u, rip %llx", v->vm->name, v->index,
+		   (unsigned long long)v->regs.rip);
 }
 
 static void after_panic(void)
@@ -190,12 +191,9 @@ static void start_vms(void)
 				config->name);
 			continue;
 		}
-		if (config->cpus > 1)
-			log_warn("vm %s: cpus=%u: this version gives a VM one vCPU", config->name,
-				 config->cpus);
 		/* From the last CPU down: the boot CPU also serves the console. */
 		if (vm_create(config, cpu_count - 1 - cpu % cpu_count) == 0)
-			cpu++;
+			cpu += config->cpus;
 	}
 	if (!vm_count()) {
 		on_idle();

@@ -200,8 +200,8 @@ static bool wake(struct percpu *cpu, hpa_t trampoline)
 }
 
 /*
- * Compare its TSC with ours. A difference is taken out of Sill's own time; a guest's TSC is
- * that of its CPU, which it never leaves.
+ * Compare its TSC with ours. A difference is taken out of Sill's own time, and out of the TSC that
+ * guests see.
  */
 static bool measure_tsc(struct starting *start)
 {
@@ -221,7 +221,7 @@ static bool measure_tsc(struct starting *start)
 	behind = skew.ticks < 0;
 	distance = behind ? 0 - (u64)skew.ticks : (u64)skew.ticks;
 	log_warn("cpu: the TSC of APIC id %u is %llu ticks %s the first CPU's (to %llu ticks): "
-		 "Sill's time is corrected, guests see it as it is",
+		 "Sill's time and the guests' TSCs are corrected",
 		 cpu->apic_id, (unsigned long long)distance, behind ? "behind" : "ahead of",
 		 (unsigned long long)skew.error);
 	return true;

@@ -6,6 +6,7 @@
  */
 #include "dev/lapic.h"
 
+#include "dev/apic_bus.h"
 #include "dev/lapic_internal.h"
 
 #define ESR_SEND_VECTOR 0x20u
@@ -49,7 +50,7 @@ static int vector_highest(const struct lapic_vectors *set)
 	return -1;
 }
 
-static bool is_active(const struct lapic *apic)
+bool lapic_is_active(const struct lapic *apic)
 {
 	return apic->enabled && (apic->svr & SVR_ENABLE);
 }
@@ -62,7 +63,7 @@ void lapic_notify(struct lapic *apic)
 
 void lapic_refresh(struct lapic *apic)
 {
-	int request = is_active(apic) ? vector_highest(&apic->irr) : -1;
+	int request = lapic_is_active(apic) ? vector_highest(&apic->irr) : -1;
 	int service = vector_highest(&apic->isr), old = apic->pending;
 
 	apic->ppr = apic->tpr;
@@ -110,7 +111,7 @@ void lapic_report_error(struct lapic *apic, u32 error)
 	u32 entry = apic->lvt[LVT_ERROR];
 
 	apic->errors |= error;
-	if ((entry & LVT_MASKED) || !is_active(apic))
+	if ((entry & LVT_MASKED) || !lapic_is_active(apic))
 		return;
 	if ((entry & 0xff) < FIRST_VECTOR)
 		apic->errors |= ESR_RECEIVE_VECTOR;
@@ -120,7 +121,7 @@ void lapic_report_error(struct lapic *apic, u32 error)
 
 bool lapic_request(struct lapic *apic, u8 vector, bool level)
 {
-	if (!is_active(apic))
+	if (!lapic_is_active(apic))
 		return false;
 	if (vector < FIRST_VECTOR) {
 		lapic_report_error(apic, ESR_RECEIVE_VECTOR);
@@ -170,51 +171,21 @@ bool lapic_is_destination(const struct lapic *apic, const struct lapic_ipi *ipi)
 	return ipi->dest == DEST_ALL || ipi->dest == apic->id;
 }
 
-static void accept_ipi(struct lapic *apic, const struct lapic_ipi *ipi)
+bool lapic_accept(struct lapic *apic, const struct lapic_ipi *message, bool level)
 {
-	switch ((enum lapic_delivery)ipi->delivery) {
+	switch ((enum lapic_delivery)message->delivery) {
 	case DELIVER_FIXED:
 	case DELIVER_LOWEST:
-		lapic_request(apic, ipi->vector, false);
-		break;
+		return lapic_request(apic, message->vector, level);
 	case DELIVER_NMI:
 	case DELIVER_INIT:
 	case DELIVER_STARTUP:
 		if (apic->host.signal)
-			apic->host.signal(apic->host.ctx, ipi->delivery, ipi->vector);
-		break;
+			apic->host.signal(apic->host.ctx, message->delivery, message->vector);
+		return true;
 	default:
-		break;
-	}
-}
-
-bool lapic_receive_ipi(struct lapic *apic, const struct lapic_ipi *ipi)
-{
-	if (!lapic_is_destination(apic, ipi))
 		return false;
-	accept_ipi(apic, ipi);
-	return true;
-}
-
-/* Who gets an IPI: this APIC, the others (who see for themselves), or both. */
-static void route_ipi(struct lapic *apic, const struct lapic_ipi *ipi, enum shorthand shorthand)
-{
-	bool self = shorthand == SELF || shorthand == ALL;
-	bool others = shorthand != SELF;
-
-	if (shorthand == NO_SHORTHAND) {
-		self = lapic_is_destination(apic, ipi);
-		/* An id is one APIC; among lowest-priority ones the sender is as good as any. */
-		if (self && ipi->dest != DEST_ALL && !ipi->logical)
-			others = false;
-		if (self && ipi->delivery == DELIVER_LOWEST)
-			others = false;
 	}
-	/* The others first: an INIT to itself leaves nothing here to go on with. */
-	if (others && apic->host.send_ipi)
-		apic->host.send_ipi(apic->host.ctx, ipi);
-	if (self)
-		accept_ipi(apic, ipi);
 }
 
 void lapic_write_icr(struct lapic *apic, u32 value)
@@ -251,5 +222,8 @@ void lapic_write_icr(struct lapic *apic, u32 value)
 	default:
 		return;
 	}
-	route_ipi(apic, &ipi, shorthand);
+	if (shorthand == SELF)
+		lapic_accept(apic, &ipi, false);
+	else
+		apic_bus_deliver(apic->bus, &ipi, false, shorthand == ALL_OTHERS ? apic : NULL);
 }

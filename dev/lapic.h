@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The local APIC of one vCPU, in xAPIC mode: one page of MMIO, always at LAPIC_BASE. What
- * concerns other vCPUs leaves through callbacks. All calls, and the timer's function,
- * under the VM's device lock.
+ * concerns other vCPUs leaves by the VM's bus (apic_bus.h), what concerns its own vCPU by
+ * callbacks. All calls, and the timer's function, under the VM's device lock.
  */
 #pragma once
 
@@ -46,16 +46,14 @@ struct lapic_ipi {
 	bool logical;
 };
 
-/* The vCPU and its VM, as the APIC sees them. Each may be NULL. */
+/* Its vCPU, as the APIC sees it. Each may be NULL. */
 struct lapic_host {
 	/* What lapic_pending() or lapic_accepts_pic() answers has changed. */
 	void (*update)(void *ctx);
 	/*
-	 * An IPI for the other vCPUs: lapic_receive_ipi() on each of them. The sender has
-	 * already accepted its own copy. Of lowest-priority ones only one vCPU may accept.
+	 * An NMI, INIT or start-up IPI has arrived for this vCPU. At an INIT the APIC itself is to
+	 * be reset.
 	 */
-	void (*send_ipi)(void *ctx, const struct lapic_ipi *ipi);
-	/* An NMI, INIT or start-up IPI has arrived for this vCPU. */
 	void (*signal)(void *ctx, enum lapic_delivery delivery, u8 vector);
 	/* A level-triggered interrupt has ended: for the I/O APIC. It may request it again. */
 	void (*eoi)(void *ctx, u8 vector);
@@ -67,8 +65,11 @@ struct lapic_vectors {
 	u64 bits[4];
 };
 
+struct apic_bus;
+
 struct lapic {
 	struct lapic_host host; /* [const] */
+	struct apic_bus *bus; /* [const] with this APIC on it */
 	u8 id; /* [const] */
 	bool bsp; /* [const] */
 	int pending; /* the vector to be delivered now, or -1; what lapic_pending() answers */
@@ -94,7 +95,8 @@ struct lapic {
 /* The device is the struct lapic; the range is LAPIC_SIZE bytes. */
 extern const struct io_ops lapic_io;
 
-void lapic_init(struct lapic *apic, u8 id, bool bsp, const struct lapic_host *host,
+/* The APIC with id 0 is the boot CPU's. */
+void lapic_init(struct lapic *apic, u8 id, struct apic_bus *bus, const struct lapic_host *host,
 		struct timer_queue *queue);
 
 /* As after power-on or INIT; the base MSR's enable bit is set. */
@@ -124,11 +126,17 @@ bool lapic_accepts_pic(const struct lapic *apic);
  */
 bool lapic_request(struct lapic *apic, u8 vector, bool level);
 
+/* Does it take interrupts? */
+bool lapic_is_active(const struct lapic *apic);
+
 /* Would an IPI to dest reach this APIC? */
 bool lapic_is_destination(const struct lapic *apic, const struct lapic_ipi *ipi);
 
-/* An IPI from elsewhere: accepted when it is for this APIC (true). */
-bool lapic_receive_ipi(struct lapic *apic, const struct lapic_ipi *ipi);
+/*
+ * A message to this APIC. level: it is to tell host.eoi when it has ended. False: not taken, as of
+ * lapic_request(), or of no kind that it knows.
+ */
+bool lapic_accept(struct lapic *apic, const struct lapic_ipi *message, bool level);
 
 /* The task priority as MOV CR8 sees it: 0-15. */
 u8 lapic_read_cr8(const struct lapic *apic);

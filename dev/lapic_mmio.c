@@ -291,10 +291,12 @@ void lapic_init_virtual_wire(struct lapic *apic)
 	lapic_notify(apic);
 }
 
-void lapic_init(struct lapic *apic, u8 id, bool bsp, const struct lapic_host *host,
+void lapic_init(struct lapic *apic, u8 id, struct apic_bus *bus, const struct lapic_host *host,
 		struct timer_queue *queue)
 {
-	*apic = (struct lapic){ .host = *host, .id = id, .bsp = bsp, .pending = -1 };
+	*apic = (struct lapic){
+		.host = *host, .bus = bus, .id = id, .bsp = id == 0, .pending = -1
+	};
 	lapic_timer_init(apic, queue);
 	lapic_reset(apic);
 }

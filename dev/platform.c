@@ -7,9 +7,9 @@
 #include "dev/platform.h"
 
 #include "dev/acpi_tables.h"
+#include "dev/apic_bus.h"
 #include "dev/debug_exit.h"
 #include "dev/ioapic.h"
-#include "dev/lapic.h"
 #include "dev/pic.h"
 #include "dev/pit.h"
 #include "dev/pm.h"
@@ -29,28 +29,61 @@ struct pc {
 	struct pic pic;
 	struct pit pit;
 	struct rtc rtc;
-	struct lapic lapic;
+	struct apic_bus bus;
 	struct ioapic ioapic;
 	struct pm pm;
 	struct reset reset;
 	struct debug_exit debug_exit;
 };
 
-static const u8 apic_ids[] = { 0 }; /* of the CPUs */
-
-static struct pc *pc_of(struct vm *vm)
+static struct pc *pc_of(const struct vm *vm)
 {
 	return vm->platform;
 }
 
-static void interrupts_changed(void *ctx)
+/* An APIC id is the vCPU's number. How many there are. */
+static u32 list_apic_ids(const struct vm *vm, u8 *ids)
 {
-	vm_kick(ctx, REQUEST_EVENT);
+	for (u32 i = 0; i < vm->vcpu_count; i++)
+		ids[i] = (u8)i;
+	return vm->vcpu_count;
 }
 
+static struct lapic *lapic_of(const struct vcpu *vcpu)
+{
+	return vcpu->local.dev;
+}
+
+static void interrupts_changed(void *ctx)
+{
+	vcpu_kick(ctx, REQUEST_EVENT);
+}
+
+/* The 8259s' interrupts come in by LINT0, which only the first vCPU's is wired to. */
 static void pic_output(void *ctx, bool level __unused)
 {
-	vm_kick(ctx, REQUEST_EVENT);
+	struct vm *vm = ctx;
+
+	vcpu_kick(&vm->vcpus[0], REQUEST_EVENT);
+}
+
+static bool takes_pic(const struct vcpu *vcpu)
+{
+	return vcpu->index == 0 && pic_pending(&pc_of(vcpu->vm)->pic) &&
+	       lapic_accepts_pic(lapic_of(vcpu));
+}
+
+static void signalled(void *ctx, enum lapic_delivery delivery, u8 vector)
+{
+	struct vcpu *vcpu = ctx;
+
+	if (delivery == DELIVER_INIT)
+		lapic_reset(lapic_of(vcpu));
+	vcpu_signal(vcpu,
+		    delivery == DELIVER_NMI    ? SIGNAL_NMI
+		    : delivery == DELIVER_INIT ? SIGNAL_INIT
+					       : SIGNAL_START,
+		    vector);
 }
 
 /* An ISA interrupt is an input of both: the guest masks it at the one it does not use. */
@@ -67,36 +100,36 @@ static struct irq_line isa_irq(struct pc *pc, unsigned int irq)
 	return (struct irq_line){ .set = isa_irq_set, .ctx = pc, .pin = irq };
 }
 
-/* NMIs have no source here, and the 8259's interrupts (ExtINT) come in by LINT0. */
-static bool ioapic_reaches(const struct pc *pc, const struct lapic_ipi *message)
+/* NMIs have no source here, and the 8259s' interrupts (ExtINT) come in by LINT0. */
+static bool is_interrupt(const struct lapic_ipi *message)
 {
-	return (message->delivery == DELIVER_FIXED || message->delivery == DELIVER_LOWEST) &&
-	       lapic_is_destination(&pc->lapic, message);
+	return message->delivery == DELIVER_FIXED || message->delivery == DELIVER_LOWEST;
 }
 
 static bool ioapic_deliver(void *ctx, const struct lapic_ipi *message, bool level)
 {
 	struct pc *pc = ctx;
 
-	return ioapic_reaches(pc, message) && lapic_request(&pc->lapic, message->vector, level);
+	return is_interrupt(message) && apic_bus_deliver(&pc->bus, message, level, NULL);
 }
 
-/* Is a tick of the PIT on its way to the CPU? By the controller that lets it through. */
+/* Is a tick of the PIT on its way to a CPU? By the controller that lets it through. */
 static bool pit_busy(void *ctx)
 {
 	const struct pc *pc = ctx;
 	struct lapic_ipi message;
 
-	if (pic_requests(&pc->pic, PIT_IRQ) && lapic_accepts_pic(&pc->lapic))
+	if (pic_requests(&pc->pic, PIT_IRQ) && lapic_accepts_pic(&pc->bus.lapics[0]))
 		return true;
-	return ioapic_message(&pc->ioapic, IOAPIC_PIT_PIN, &message) &&
-	       ioapic_reaches(pc, &message) &&
-	       (pc->lapic.irr.bits[message.vector / 64] & BIT(message.vector % 64));
+	return ioapic_message(&pc->ioapic, IOAPIC_PIT_PIN, &message) && is_interrupt(&message) &&
+	       apic_bus_busy(&pc->bus, &message);
 }
 
 static void interrupt_ended(void *ctx, u8 vector)
 {
-	ioapic_eoi(&pc_of(ctx)->ioapic, vector);
+	const struct vcpu *vcpu = ctx;
+
+	ioapic_eoi(&pc_of(vcpu->vm)->ioapic, vector);
 }
 
 static void uart_output(void *ctx, u8 byte)
@@ -161,49 +194,85 @@ static int pc_wire(struct vm *vm, struct pc *pc)
 	};
 	const struct wiring memory[] = {
 		{ IOAPIC_BASE, IOAPIC_SIZE, &ioapic_io, &pc->ioapic },
-		{ LAPIC_BASE, LAPIC_SIZE, &lapic_io, &pc->lapic },
 	};
 	int err = wire(&vm->ports, ports, ARRAY_SIZE(ports));
 
 	return err ? err : wire(&vm->mmio, memory, ARRAY_SIZE(memory));
 }
 
+static size_t lapics_size(const struct pc *pc)
+{
+	return pc->bus.count * sizeof(struct lapic);
+}
+
+static int create_lapics(struct vm *vm, struct pc *pc)
+{
+	pc->bus.count = vm->vcpu_count;
+	pc->bus.lapics = kzalloc(lapics_size(pc));
+	if (!pc->bus.lapics)
+		return E_NOMEM;
+	for (u32 i = 0; i < vm->vcpu_count; i++) {
+		struct vcpu *vcpu = &vm->vcpus[i];
+		struct lapic *apic = &pc->bus.lapics[i];
+		const struct lapic_host host = {
+			.update = interrupts_changed,
+			.signal = signalled,
+			.eoi = interrupt_ended,
+			.ctx = vcpu,
+		};
+
+		vcpu->local = (struct io_region){
+			.base = LAPIC_BASE, .len = LAPIC_SIZE, .ops = &lapic_io, .dev = apic
+		};
+		lapic_init(apic, (u8)vcpu->index, &pc->bus, &host, &vcpu->timers);
+	}
+	return 0;
+}
+
+static void pc_destroy(struct vm *vm)
+{
+	struct pc *pc = pc_of(vm);
+
+	kfree(pc->bus.lapics, lapics_size(pc));
+	kfree(pc, sizeof(*pc));
+	vm->platform = NULL;
+}
+
+/* What is no vCPU's own has its timers run by the first one's CPU. */
 static int pc_create(struct vm *vm)
 {
 	const struct uart_host console = { .output = uart_output, .room = uart_room, .ctx = vm };
-	const struct lapic_host vcpu = {
-		.update = interrupts_changed,
-		.eoi = interrupt_ended,
-		.ctx = vm,
-	};
+	struct timer_queue *timers = &vm->vcpus[0].timers;
 	u64 below_4g = guest_low_size(vm->config->mem);
 	struct pc *pc = kzalloc(sizeof(*pc));
+	u8 apic_ids[VM_MAX_CPUS];
 	int err;
 
 	if (!pc)
 		return E_NOMEM;
 	vm->platform = pc;
 	pic_init(&pc->pic, pic_output, vm);
-	ioapic_init(&pc->ioapic, acpi_ioapic_id(apic_ids, ARRAY_SIZE(apic_ids)), ioapic_deliver,
-		    pc);
-	pit_init(&pc->pit, isa_irq(pc, PIT_IRQ), pit_busy, &vm->timers);
-	rtc_init(&pc->rtc, isa_irq(pc, RTC_IRQ), &vm->timers, below_4g, vm->config->mem - below_4g);
+	ioapic_init(&pc->ioapic, acpi_ioapic_id(apic_ids, list_apic_ids(vm, apic_ids)),
+		    ioapic_deliver, pc);
+	pit_init(&pc->pit, isa_irq(pc, PIT_IRQ), pit_busy, timers);
+	rtc_init(&pc->rtc, isa_irq(pc, RTC_IRQ), timers, below_4g, vm->config->mem - below_4g);
 	uart_init(&pc->uart, isa_irq(pc, UART_COM1_IRQ), &console);
-	lapic_init(&pc->lapic, apic_ids[0], true, &vcpu, &vm->timers);
 	pm_init(&pc->pm, power_off, vm);
 	reset_init(&pc->reset, reset, vm);
 	debug_exit_init(&pc->debug_exit, debug_exit, vm);
-	err = pc_wire(vm, pc);
+	err = create_lapics(vm, pc);
+	if (!err)
+		err = pc_wire(vm, pc);
 	if (err)
-		kfree(pc, sizeof(*pc));
+		pc_destroy(vm);
 	return err;
 }
 
 static int write_acpi_tables(struct vm *vm)
 {
-	u8 *tables = kzalloc(ACPI_TABLES_SIZE);
+	u8 *tables = kzalloc(ACPI_TABLES_SIZE), apic_ids[VM_MAX_CPUS];
 	int err = tables ? acpi_tables_build(tables, ACPI_TABLES_SIZE, GPA(ACPI_TABLES_GPA),
-					     apic_ids, ARRAY_SIZE(apic_ids))
+					     apic_ids, list_apic_ids(vm, apic_ids))
 			 : E_NOMEM;
 
 	/* They come as the bytes used, which fit into the memory that every VM has below 1 MiB. */
@@ -225,52 +294,45 @@ static int pc_reset(struct vm *vm)
 	pit_reset(&pc->pit);
 	rtc_reset(&pc->rtc);
 	uart_reset(&pc->uart);
-	lapic_reset(&pc->lapic);
-	lapic_init_virtual_wire(&pc->lapic);
+	for (u32 i = 0; i < pc->bus.count; i++)
+		lapic_reset(&pc->bus.lapics[i]);
+	lapic_init_virtual_wire(&pc->bus.lapics[0]);
 	pm_reset(&pc->pm);
 	reset_reset(&pc->reset);
 	spin_unlock(&vm->dev_lock);
 	return write_acpi_tables(vm);
 }
 
-static void pc_destroy(struct vm *vm)
+static bool pc_intr_pending(const struct vcpu *vcpu)
 {
-	kfree(vm->platform, sizeof(struct pc));
-	vm->platform = NULL;
+	return lapic_pending(lapic_of(vcpu)) >= 0 || takes_pic(vcpu);
 }
 
-static bool pc_intr_pending(struct vm *vm)
+static int pc_intr_ack(struct vcpu *vcpu)
 {
-	const struct pc *pc = pc_of(vm);
-
-	return lapic_pending(&pc->lapic) >= 0 ||
-	       (pic_pending(&pc->pic) && lapic_accepts_pic(&pc->lapic));
-}
-
-static int pc_intr_ack(struct vm *vm)
-{
-	struct pc *pc = pc_of(vm);
+	struct lapic *apic = lapic_of(vcpu);
 	int vector;
 
-	if (pic_pending(&pc->pic) && lapic_accepts_pic(&pc->lapic))
-		return pic_ack(&pc->pic);
-	vector = lapic_pending(&pc->lapic);
+	if (takes_pic(vcpu))
+		return pic_ack(&pc_of(vcpu->vm)->pic);
+	vector = lapic_pending(apic);
 	if (vector >= 0)
-		lapic_ack(&pc->lapic, (u8)vector);
+		lapic_ack(apic, (u8)vector);
 	return vector;
 }
 
-static u64 pc_apic_base_read(struct vm *vm)
+static u64 pc_apic_base_read(const struct vcpu *vcpu)
 {
-	return lapic_read_base(&pc_of(vm)->lapic);
+	return lapic_read_base(lapic_of(vcpu));
 }
 
-static bool pc_apic_base_write(struct vm *vm, u64 value)
+static bool pc_apic_base_write(struct vcpu *vcpu, u64 value)
 {
+	struct vm *vm = vcpu->vm;
 	int err;
 
 	spin_lock(&vm->dev_lock);
-	err = lapic_write_base(&pc_of(vm)->lapic, value);
+	err = lapic_write_base(lapic_of(vcpu), value);
 	spin_unlock(&vm->dev_lock);
 	if (err == E_UNSUPPORTED)
 		vm_guest_log(vm, "moving the local APIC to %llx is not supported",
@@ -278,16 +340,16 @@ static bool pc_apic_base_write(struct vm *vm, u64 value)
 	return !err;
 }
 
-static u8 pc_tpr_read(struct vm *vm)
+static u8 pc_tpr_read(const struct vcpu *vcpu)
 {
-	return lapic_read_cr8(&pc_of(vm)->lapic);
+	return lapic_read_cr8(lapic_of(vcpu));
 }
 
-static void pc_tpr_write(struct vm *vm, u8 value)
+static void pc_tpr_write(struct vcpu *vcpu, u8 value)
 {
-	spin_lock(&vm->dev_lock);
-	lapic_write_cr8(&pc_of(vm)->lapic, value);
-	spin_unlock(&vm->dev_lock);
+	spin_lock(&vcpu->vm->dev_lock);
+	lapic_write_cr8(lapic_of(vcpu), value);
+	spin_unlock(&vcpu->vm->dev_lock);
 }
 
 static bool pc_console_input(struct vm *vm, u8 byte)

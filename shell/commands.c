@@ -10,6 +10,7 @@
 #include "arch/percpu.h"
 #include "arch/power.h"
 #include "lib/log.h"
+#include "lib/printf.h"
 #include "lib/string.h"
 #include "mm/frames.h"
 #include "shell/mux.h"
@@ -35,8 +36,8 @@ static void cmd_version(u32 argc __unused, char **argv __unused)
 }
 
 struct loaded {
-	const void *vcpu;
-	char name[VM_NAME_MAX + 1];
+	const struct vcpu *vcpu;
+	char name[VM_NAME_MAX + 4];
 };
 
 /* Another CPU's vCPU may be gone by now: it is looked for among those that are not. */
@@ -44,8 +45,10 @@ static void find_loaded(struct vm *vm, void *ctx)
 {
 	struct loaded *loaded = ctx;
 
-	if (loaded->vcpu == &vm->vcpu)
-		strlcpy(loaded->name, vm->name, sizeof(loaded->name));
+	for (u32 i = 0; i < vm->vcpu_count; i++) {
+		if (loaded->vcpu == &vm->vcpus[i])
+			str_printf(loaded->name, sizeof(loaded->name), "%s/%u", vm->name, i);
+	}
 }
 
 static void cmd_cpus(u32 argc __unused, char **argv __unused)
@@ -97,11 +100,12 @@ static void print_vm(struct vm *vm, void *ctx __unused)
 	struct tdp_stats s;
 
 	tdp_stats_read(&vm->tdp, &s);
-	shell_print("vm name=%s mem=%lluM vcpus=1 console=%s pf_taken=%llu pf_fixed=%llu "
+	shell_print("vm name=%s mem=%lluM vcpus=%u console=%s pf_taken=%llu pf_fixed=%llu "
 		    "pf_spurious=%llu pages_4k=%llu pages_2m=%llu pages_1g=%llu table_pages=%llu\n",
-		    vm->name, (ull)(vm->config->mem >> 20), mux_is_focus(vm) ? "yes" : "no",
-		    (ull)s.pf_taken, (ull)s.pf_fixed, (ull)s.pf_spurious, (ull)s.pages_4k,
-		    (ull)s.pages_2m, (ull)s.pages_1g, (ull)s.table_pages);
+		    vm->name, (ull)(vm->config->mem >> 20), vm->vcpu_count,
+		    mux_is_focus(vm) ? "yes" : "no", (ull)s.pf_taken, (ull)s.pf_fixed,
+		    (ull)s.pf_spurious, (ull)s.pages_4k, (ull)s.pages_2m, (ull)s.pages_1g,
+		    (ull)s.table_pages);
 	shell_print("mmu name=%s pf_emulate=%llu pf_retry=%llu pf_mmio_spte_created=%llu "
 		    "nx_lpage_splits=%llu splits=%llu collapses=%llu pages_freed=%llu\n",
 		    vm->name, (ull)s.pf_emulate, (ull)s.pf_retry, (ull)s.pf_mmio_spte_created,
@@ -121,7 +125,7 @@ static void cmd_vm(u32 argc __unused, char **argv __unused)
 	vm_for_each(print_vm, NULL);
 }
 
-static void print_vcpu(struct vm *vm, void *ctx __unused)
+static void print_vcpu(const struct vcpu *vcpu)
 {
 	static const char *const names[EXIT_KINDS] = {
 		[EXIT_UNKNOWN] = "unknown",
@@ -145,10 +149,10 @@ static void print_vcpu(struct vm *vm, void *ctx __unused)
 		[EXIT_EMULATE] = "emulate",
 		[EXIT_ENTRY_FAILED] = "entry-failed",
 	};
-	const struct vcpu *vcpu = &vm->vcpu;
+	const char *state = vcpu->waits ? "not-started" : vcpu->halted ? "halted" : "running";
 
-	shell_print("vcpu vm=%s index=0 cpu=%u state=%s rip=%llx rsp=%llx rflags=%llx exits:",
-		    vm->name, vcpu->cpu, vcpu->halted ? "halted" : "running", (ull)vcpu->regs.rip,
+	shell_print("vcpu vm=%s index=%u cpu=%u state=%s rip=%llx rsp=%llx rflags=%llx exits:",
+		    vcpu->vm->name, vcpu->index, vcpu->cpu, state, (ull)vcpu->regs.rip,
 		    (ull)vcpu->regs.gpr[GPR_RSP], (ull)vcpu->regs.rflags);
 	for (u32 i = 0; i < EXIT_KINDS; i++) {
 		if (vcpu->exits[i])
@@ -157,11 +161,17 @@ static void print_vcpu(struct vm *vm, void *ctx __unused)
 	shell_print("\n");
 }
 
+static void print_vcpus(struct vm *vm, void *ctx __unused)
+{
+	for (u32 i = 0; i < vm->vcpu_count; i++)
+		print_vcpu(&vm->vcpus[i]);
+}
+
 static void cmd_vcpu(u32 argc __unused, char **argv __unused)
 {
 	if (!vm_count())
 		shell_print("no vCPU\n");
-	vm_for_each(print_vcpu, NULL);
+	vm_for_each(print_vcpus, NULL);
 }
 
 static void cmd_console(u32 argc, char **argv)

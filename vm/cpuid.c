@@ -15,9 +15,13 @@
 #define LEAF1_ECX_XSAVE BIT(26)
 #define CLFLUSH_LINE 0x0000ff00u
 #define LINEAR_BITS 48u
+#define TOPOLOGY_THREADS 1u
+#define TOPOLOGY_CORES 2u
 #define XSAVE_LEGACY_SIZE 576u /* x87 and SSE areas, and the XSAVE header */
 
 #define B(n) (1u << (n))
+
+#define LEAF1_EDX_HTT B(28) /* there is more than one logical CPU in the package */
 
 /* Leaf 1: SSE3 PCLMUL SSSE3 FMA CX16 SSE4.1 SSE4.2 MOVBE POPCNT AES XSAVE AVX F16C RDRAND */
 #define LEAF1_ECX                                                                             \
@@ -35,6 +39,9 @@
 #define LEAF7_ECX (B(2) | LEAF7_ECX_RDPID)
 /* LAHF, CR8 by LOCK, ABM, SSE4A, misaligned SSE, PREFETCH */
 #define EXT1_ECX (B(0) | B(4) | B(5) | B(6) | B(7) | B(8))
+/* Of more than one CPU: that they are cores, not threads; and that leaf 8000001Eh is there. */
+#define EXT1_ECX_CMP_LEGACY B(1)
+#define EXT1_ECX_TOPOLOGY B(22)
 /* SYSCALL NX MMXEXT 1G RDTSCP LM, and AMD's copies of leaf 1 */
 #define EXT1_EDX_RDTSCP B(27)
 #define EXT1_EDX                                                                     \
@@ -153,9 +160,37 @@ static void allowed_bits(struct cpuid_table *table)
 	table->efer_allowed = EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE;
 }
 
-void cpuid_table_init(struct cpuid_table *table)
+/* The bits that an APIC id below count needs. */
+static u32 id_bits(u32 count)
+{
+	return count > 1 ? 32 - (u32)__builtin_clz(count - 1) : 0;
+}
+
+/*
+ * One package of as many cores as there are vCPUs, without threads. What tells a CPU its own place
+ * is added where it asks.
+ */
+static void topology(struct cpuid_table *table, u32 vcpus)
+{
+	u32 bits = id_bits(vcpus);
+
+	table->id_bits = bits;
+	table->vcpus = vcpus;
+	if (vcpus == 1)
+		return;
+	table->basic[1].ebx |= 1u << bits << 16;
+	table->basic[1].edx |= LEAF1_EDX_HTT;
+	if (cpu_features.vmx || cpu_features.max_ext_leaf < 0x80000008u)
+		return;
+	table->extended[1].ecx |= EXT1_ECX_CMP_LEGACY | EXT1_ECX_TOPOLOGY;
+	table->extended[8].ecx = bits << 12 | (vcpus - 1);
+	table->extended[0].eax = 0x80000000u + CPUID_EXTENDED_LEAVES - 1;
+}
+
+void cpuid_table_init(struct cpuid_table *table, u32 vcpus)
 {
 	apply_rules(table);
+	topology(table, vcpus);
 	table->basic[1].ecx |= (u32)LEAF1_ECX_HYPERVISOR;
 	if (table->extended[0].eax >= 0x80000008u)
 		table->extended[8].eax |= LINEAR_BITS << 8;
@@ -167,17 +202,66 @@ void cpuid_table_init(struct cpuid_table *table)
 	allowed_bits(table);
 }
 
-/* Leaves that depend on the vCPU's state or on the subleaf. */
-#define DYNAMIC_LEAVES (B(0x1) | B(0x7) | B(0xd))
+/* Leaves that depend on the vCPU, its state or the subleaf. */
+#define DYNAMIC_LEAVES (B(0x1) | B(0x4) | B(0x7) | B(0xb) | B(0xd))
 
 static struct cpuid cpuid_leaf1(const struct vcpu *vcpu)
 {
 	struct cpuid r = vcpu->vm->cpuid.basic[1];
 
-	if (!(platform->apic_base_read(vcpu->vm) & APIC_BASE_ENABLE))
+	r.ebx |= vcpu->index << 24;
+	if (!(platform->apic_base_read(vcpu) & APIC_BASE_ENABLE))
 		r.edx &= ~(u32)LEAF1_EDX_APIC;
 	if (backend->get_reg(vcpu, VREG_CR4) & CR4_OSXSAVE)
 		r.ecx |= (u32)LEAF1_ECX_OSXSAVE;
+	return r;
+}
+
+/* The CPU's caches: the last level is all cores' together, the others are each core's. */
+static struct cpuid cpuid_caches(const struct vcpu *vcpu, u32 subleaf)
+{
+	u32 bits = vcpu->vm->cpuid.id_bits, level;
+	struct cpuid r = { 0 };
+
+	if (!cpu_features.vmx || cpu_features.max_leaf < 4)
+		return r;
+	r = cpuid(4, subleaf);
+	if (!(r.eax & 0x1f))
+		return (struct cpuid){ 0 };
+	level = r.eax >> 5 & 7;
+	r.eax = (r.eax & 0x3fff) | ((1u << bits) - 1) << 26;
+	if (level > 2)
+		r.eax |= ((1u << bits) - 1) << 14;
+	return r;
+}
+
+/* What a package consists of: threads, of which each core has one, and cores. */
+static struct cpuid cpuid_topology(const struct vcpu *vcpu, u32 subleaf)
+{
+	const struct cpuid_table *table = &vcpu->vm->cpuid;
+	struct cpuid r = { .ecx = subleaf & 0xff, .edx = vcpu->index };
+
+	if (table->basic[0].eax < 0xb)
+		return (struct cpuid){ 0 };
+	if (subleaf == 0) {
+		r.ebx = 1;
+		r.ecx |= TOPOLOGY_THREADS << 8;
+	} else if (subleaf == 1) {
+		r.eax = table->id_bits;
+		r.ebx = table->vcpus;
+		r.ecx |= TOPOLOGY_CORES << 8;
+	}
+	return r;
+}
+
+static struct cpuid cpuid_extended(const struct vcpu *vcpu, u32 leaf)
+{
+	const struct cpuid_table *table = &vcpu->vm->cpuid;
+	struct cpuid r = table->extended[leaf - 0x80000000u];
+
+	/* Its APIC id, and the number of its core. */
+	if (leaf == 0x8000001eu && table->extended[1].ecx & EXT1_ECX_TOPOLOGY)
+		r.eax = r.ebx = vcpu->index;
 	return r;
 }
 
@@ -202,12 +286,16 @@ static __noinline struct cpuid cpuid_other(const struct vcpu *vcpu, u32 leaf, u3
 
 	if (leaf == 1)
 		return cpuid_leaf1(vcpu);
+	if (leaf == 4)
+		return cpuid_caches(vcpu, subleaf);
+	if (leaf == 0xb)
+		return cpuid_topology(vcpu, subleaf);
 	if (leaf == 7)
 		return subleaf ? (struct cpuid){ 0 } : table->basic[leaf];
 	if (leaf == 0xd)
 		return cpuid_xsave(vcpu, subleaf);
 	if (leaf - 0x80000000u < CPUID_EXTENDED_LEAVES)
-		return table->extended[leaf - 0x80000000u];
+		return cpuid_extended(vcpu, leaf);
 	if (leaf == CPUID_HYPERVISOR)
 		return (struct cpuid){ .eax = CPUID_HYPERVISOR,
 				       .ebx = 0x6c6c6953,

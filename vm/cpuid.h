@@ -11,7 +11,7 @@
 struct vcpu;
 
 #define CPUID_BASIC_LEAVES 0xeu /* 0 .. 0Dh */
-#define CPUID_EXTENDED_LEAVES 9u /* 80000000h .. 80000008h */
+#define CPUID_EXTENDED_LEAVES 0x1fu /* 80000000h .. 8000001Eh */
 #define CPUID_XSAVE_SUBLEAVES 3u
 #define CPUID_HYPERVISOR 0x40000000u
 
@@ -22,10 +22,11 @@ struct cpuid_table {
 	struct cpuid xsave[CPUID_XSAVE_SUBLEAVES]; /* leaf 0Dh by subleaf */
 	u64 cr4_allowed, efer_allowed; /* bits that CR4 and EFER may have */
 	u64 xcr0_allowed;
+	u32 vcpus, id_bits; /* how many, and the bits of the numbers below that */
 };
 
 /* The bits of the CPU's feature word that guests are shown. */
 u32 cpuid_shown(u32 leaf, u32 subleaf, enum feature_reg reg);
 
-/* Fill table for a guest of this machine. */
-void cpuid_table_init(struct cpuid_table *table);
+/* Fill table for a guest of this machine that has so many vCPUs. */
+void cpuid_table_init(struct cpuid_table *table, u32 vcpus);

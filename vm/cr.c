@@ -138,7 +138,7 @@ static bool set_cr(struct vcpu *vcpu, u32 number, u64 value)
 	case 8:
 		if (value >> 4)
 			return false;
-		platform->tpr_write(vcpu->vm, (u8)value);
+		platform->tpr_write(vcpu, (u8)value);
 		return true;
 	default:
 		return false;
@@ -166,7 +166,7 @@ static bool mov_from_cr(struct vcpu *vcpu, const struct insn *insn)
 		value = backend->get_reg(vcpu, VREG_CR4);
 		break;
 	case 8:
-		value = platform->tpr_read(vcpu->vm);
+		value = platform->tpr_read(vcpu);
 		break;
 	default:
 		return false;

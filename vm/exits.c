@@ -11,23 +11,30 @@
 #define VECTOR_GUEST_BP 3
 #define VECTOR_GUEST_OF 4
 
+void vcpu_look_around(struct vcpu *vcpu)
+{
+	u32 requests = REQUEST_RESCHED;
+
+	/* Where the CPU does not tell when the guest can take an NMI, any moment may be it. */
+	if (unlikely(vcpu->window))
+		requests |= REQUEST_EVENT;
+	atomic_fetch_or(&vcpu->requests, requests);
+}
+
 static void exit_host(struct vcpu *vcpu, const struct vm_exit *exit __unused)
 {
 	vcpu->between = true;
-	atomic_fetch_or(&vcpu->requests, REQUEST_RESCHED);
+	vcpu_look_around(vcpu);
 }
 
 static void exit_hlt(struct vcpu *vcpu, const struct vm_exit *exit)
 {
 	if (!vcpu_skip(vcpu, exit))
 		return;
-	if (!(vcpu->regs.rflags & RFLAGS_IF)) {
-		log_info("vm %s: halted for good (HLT with interrupts off)", vcpu->vm->name);
-		vm_poweroff(vcpu->vm);
-		return;
-	}
 	/* A single step ends the HLT with its #DB. */
 	vcpu->halted = vcpu->pending.kind == EVENT_NONE;
+	if (vcpu->halted && !(vcpu->regs.rflags & RFLAGS_IF))
+		vcpu_halt_deaf(vcpu);
 	atomic_fetch_or(&vcpu->requests, REQUEST_EVENT);
 }
 
@@ -133,15 +140,6 @@ static bool vcpu_prepare(struct vcpu *vcpu)
 	return !vcpu->halted;
 }
 
-/*
- * A guest can arrange that delivering an event raises an exception again and again: then no
- * instruction ends, where a host interrupt could have ended its turn.
- */
-static void look_around(struct vcpu *vcpu)
-{
-	atomic_fetch_or(&vcpu->requests, REQUEST_RESCHED);
-}
-
 void vcpu_exit(struct vcpu *vcpu, const struct vm_exit *exit)
 {
 	vcpu->exits[exit->kind]++;
@@ -162,7 +160,11 @@ static void run(struct vcpu *vcpu)
 		}
 		keep_interrupted(vcpu, &exit.interrupted);
 		vcpu_exit(vcpu, &exit);
-		look_around(vcpu);
+		/*
+		 * A guest can arrange that delivering an event raises an exception again and again:
+		 * then no instruction ends, where a host interrupt could have ended its turn.
+		 */
+		vcpu_look_around(vcpu);
 	}
 }
 

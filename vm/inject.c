@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What the next entry delivers. One event an entry: first what is owed (an exception, or an event
- * whose delivery an exit interrupted), then an interrupt if the guest can take it;
+ * whose delivery an exit interrupted), then an NMI, then an interrupt if the guest can take it;
  * otherwise the CPU is asked to exit as soon as it can.
  */
 #include "vm/vcpu.h"
@@ -28,32 +28,54 @@ static void finish_hlt(struct vcpu *vcpu)
 	vcpu_skip_by(vcpu, &state, insn.len);
 }
 
-void vcpu_update_events(struct vcpu *vcpu)
+static void inject_nmi(struct vcpu *vcpu)
 {
-	struct vm *vm = vcpu->vm;
-	struct vm_event event = { .kind = EVENT_INTR };
-	int vector;
+	backend->inject(vcpu, &(struct vm_event){ .kind = EVENT_NMI, .vector = VECTOR_GUEST_NMI });
+	vcpu->signals &= ~SIGNAL_NMI;
+	vcpu->halted = false;
+}
 
-	spin_lock(&vm->dev_lock);
-	vcpu->window = platform->intr_pending(vm);
-	if (vcpu->window && vcpu->pending.kind == EVENT_NONE)
+static void inject_interrupt(struct vcpu *vcpu)
+{
+	int vector = platform->intr_ack(vcpu);
+
+	if (vector < 0)
+		return;
+	backend->inject(vcpu, &(struct vm_event){ .kind = EVENT_INTR, .vector = (u8)vector });
+	vcpu->halted = false;
+}
+
+/* dev_lock held. */
+static void choose_event(struct vcpu *vcpu)
+{
+	bool interrupt = platform->intr_pending(vcpu);
+
+	if (interrupt && vcpu->pending.kind == EVENT_NONE)
 		finish_hlt(vcpu);
 	if (vcpu->pending.kind != EVENT_NONE) {
 		backend->inject(vcpu, &vcpu->pending);
 		vcpu->pending.kind = EVENT_NONE;
-	} else if (vcpu->window) {
-		vector = backend->can_inject(vcpu, EVENT_INTR) ? platform->intr_ack(vm) : -1;
-		if (vector >= 0) {
-			event.vector = (u8)vector;
-			backend->inject(vcpu, &event);
-			vcpu->halted = false;
-			vcpu->window = platform->intr_pending(vm);
-		}
+	} else if (unlikely(vcpu->signals) && backend->can_inject(vcpu, EVENT_NMI)) {
+		inject_nmi(vcpu);
+	} else if (interrupt && backend->can_inject(vcpu, EVENT_INTR)) {
+		inject_interrupt(vcpu);
+		interrupt = platform->intr_pending(vcpu);
 	}
-	backend->want_window(vcpu, EVENT_INTR, vcpu->window);
-	/* Lines change under dev_lock only: what was asked for until now has been looked at. */
+	backend->want_window(vcpu, EVENT_NMI, vcpu->signals);
+	backend->want_window(vcpu, EVENT_INTR, interrupt);
+	vcpu->window = interrupt || vcpu->signals;
+}
+
+void vcpu_update_events(struct vcpu *vcpu)
+{
+	spin_lock(&vcpu->vm->dev_lock);
+	if (unlikely(vcpu->signals & ~SIGNAL_NMI))
+		vcpu_take_signals(vcpu);
+	if (likely(!vcpu->waits))
+		choose_event(vcpu);
+	/* All this changes under dev_lock only: what was asked for until now has been looked at. */
 	atomic_fetch_and(&vcpu->requests, ~REQUEST_EVENT);
-	spin_unlock(&vm->dev_lock);
+	spin_unlock(&vcpu->vm->dev_lock);
 }
 
 bool vcpu_runnable(struct vcpu *vcpu)
@@ -66,7 +88,7 @@ bool vcpu_runnable(struct vcpu *vcpu)
 	if (!(atomic_load(&vcpu->requests) & REQUEST_EVENT))
 		return false;
 	spin_lock(&vm->dev_lock);
-	wakes = platform->intr_pending(vm);
+	wakes = vcpu->signals || (!vcpu->waits && platform->intr_pending(vcpu));
 	if (!wakes)
 		atomic_fetch_and(&vcpu->requests, ~REQUEST_EVENT);
 	spin_unlock(&vm->dev_lock);

@@ -17,6 +17,7 @@
 #define BEGIN 32u
 
 #define VECTOR_TS 10
+#define OP_IRET 0xcf
 
 struct emulation {
 	struct vcpu *vcpu;
@@ -170,6 +171,8 @@ static bool deliver(struct emulation *e)
 		unsupported(e, "an event through a task gate");
 		return false;
 	default:
+		if (event.kind == EVENT_NMI)
+			backend->block_nmis(vcpu, true);
 		return true;
 	}
 }
@@ -198,9 +201,14 @@ static bool step(struct emulation *e)
 	struct vcpu *vcpu = e->vcpu;
 	struct interp *interp = &e->interp;
 	bool was_in_shadow = e->in_shadow;
+	enum interp_result result;
 
 	vcpu->emulated++;
-	switch (interp_step(interp)) {
+	result = interp_step(interp);
+	/* Even when it faults. */
+	if (interp->insn.map == 0 && interp->insn.opcode == OP_IRET)
+		backend->block_nmis(vcpu, false);
+	switch (result) {
 	case INTERP_DONE:
 		break;
 	case INTERP_TRAP:
@@ -248,5 +256,5 @@ void exit_emulate(struct vcpu *vcpu, const struct vm_exit *exit)
 		return;
 	/* As if a host interrupt had ended the guest's turn. */
 	vcpu->emulated = 0;
-	atomic_fetch_or(&vcpu->requests, REQUEST_RESCHED);
+	vcpu_look_around(vcpu);
 }

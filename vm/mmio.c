@@ -17,13 +17,22 @@ struct mmio_access {
 	bool one_operand; /* in memory: what it touches is what faulted */
 };
 
-static u64 device_read(struct vm *vm, gpa_t gpa, unsigned int size)
+/* Nearly all accesses are to what each vCPU has its own of: its local APIC. */
+static inline const struct io_region *find_region(const struct vcpu *vcpu, gpa_t gpa)
 {
+	if (likely(gpa.raw - vcpu->local.base < vcpu->local.len))
+		return &vcpu->local;
+	return io_space_find(&vcpu->vm->mmio, gpa.raw);
+}
+
+static u64 device_read(struct vcpu *vcpu, gpa_t gpa, unsigned int size)
+{
+	struct vm *vm = vcpu->vm;
 	const struct io_region *region;
 	u64 value = ~0ull;
 
 	spin_lock(&vm->dev_lock);
-	region = io_space_find(&vm->mmio, gpa.raw);
+	region = find_region(vcpu, gpa);
 	if (region)
 		value = region->ops->read(region->dev, gpa.raw - region->base, size);
 	spin_unlock(&vm->dev_lock);
@@ -33,12 +42,13 @@ static u64 device_read(struct vm *vm, gpa_t gpa, unsigned int size)
 	return value;
 }
 
-static void device_write(struct vm *vm, gpa_t gpa, unsigned int size, u64 value)
+static void device_write(struct vcpu *vcpu, gpa_t gpa, unsigned int size, u64 value)
 {
+	struct vm *vm = vcpu->vm;
 	const struct io_region *region;
 
 	spin_lock(&vm->dev_lock);
-	region = io_space_find(&vm->mmio, gpa.raw);
+	region = find_region(vcpu, gpa);
 	if (region)
 		region->ops->write(region->dev, gpa.raw - region->base, size, value);
 	spin_unlock(&vm->dev_lock);
@@ -89,9 +99,9 @@ static int access_page(struct vcpu *vcpu, const struct vm_exit *exit,
 		return err;
 	memory = write ? guest_mem_ptr_write(mem, gpa) : guest_mem_ptr(mem, gpa);
 	if (!memory && write) {
-		device_write(vcpu->vm, gpa, size, *value);
+		device_write(vcpu, gpa, size, *value);
 	} else if (!memory) {
-		*value = device_read(vcpu->vm, gpa, size);
+		*value = device_read(vcpu, gpa, size);
 	} else if (write) {
 		memcpy(memory, value, size);
 		guest_mem_written(mem, gpa);
@@ -168,7 +178,7 @@ static int emu_read(void *ctx, u64 linear, unsigned int size, u64 *value)
 	/* What cannot be written may well be memory that can be read. */
 	if (unlikely(!is_faulting(a, linear, size) || (a->exit->fault.access & ACCESS_WRITE)))
 		return vcpu_read_linear(a->vcpu, a->exit, a->state, linear, value, size);
-	*value = device_read(a->vcpu->vm, a->exit->fault.gpa, size);
+	*value = device_read(a->vcpu, a->exit->fault.gpa, size);
 	return 0;
 }
 
@@ -178,7 +188,7 @@ static int emu_write(void *ctx, u64 linear, unsigned int size, u64 value)
 
 	if (unlikely(!is_faulting(a, linear, size)))
 		return vcpu_write_linear(a->vcpu, a->exit, a->state, linear, value, size);
-	device_write(a->vcpu->vm, a->exit->fault.gpa, size, value);
+	device_write(a->vcpu, a->exit->fault.gpa, size, value);
 	return 0;
 }
 

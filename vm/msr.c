@@ -88,26 +88,26 @@ static bool write_efer(struct vcpu *vcpu, const struct msr_rule *rule, u64 value
 
 static bool read_tsc(struct vcpu *vcpu, const struct msr_rule *rule __unused, u64 *value)
 {
-	*value = rdtsc() + vcpu->vm->tsc_offset;
+	*value = rdtsc() + vcpu_tsc_offset(vcpu);
 	return true;
 }
 
 static bool write_tsc(struct vcpu *vcpu, const struct msr_rule *rule __unused, u64 value)
 {
-	vcpu->vm->tsc_offset = value - rdtsc();
-	backend->set_tsc_offset(vcpu, vcpu->vm->tsc_offset);
+	vcpu->tsc_offset += value - (rdtsc() + vcpu_tsc_offset(vcpu));
+	backend->set_tsc_offset(vcpu, vcpu_tsc_offset(vcpu));
 	return true;
 }
 
 static bool read_apic_base(struct vcpu *vcpu, const struct msr_rule *rule __unused, u64 *value)
 {
-	*value = platform->apic_base_read(vcpu->vm);
+	*value = platform->apic_base_read(vcpu);
 	return true;
 }
 
 static bool write_apic_base(struct vcpu *vcpu, const struct msr_rule *rule __unused, u64 value)
 {
-	return platform->apic_base_write(vcpu->vm, value);
+	return platform->apic_base_write(vcpu, value);
 }
 
 /* The CPU's own register holds the guest's value while its vCPU is loaded. */

@@ -13,11 +13,11 @@
 
 typedef unsigned long long ull;
 
-static void report_registers(const struct vm *vm)
+static void report_registers(const struct vcpu *vcpu)
 {
-	const struct vcpu_regs *r = &vm->vcpu.regs;
+	const struct vcpu_regs *r = &vcpu->regs;
 	const u64 *g = r->gpr;
-	const char *n = vm->name;
+	const char *n = vcpu->vm->name;
 
 	log_error("vm %s: rip %016llx  rflags %08llx  rsp %016llx  rbp %016llx", n, (ull)r->rip,
 		  (ull)r->rflags, (ull)g[GPR_RSP], (ull)g[GPR_RBP]);
@@ -30,9 +30,9 @@ static void report_registers(const struct vm *vm)
 	log_error("vm %s: r14 %016llx  r15 %016llx", n, (ull)g[GPR_R14], (ull)g[GPR_R15]);
 }
 
-static void report_system(const struct vm *vm)
+static void report_system(const struct vcpu *vcpu)
 {
-	const struct vcpu *vcpu = &vm->vcpu;
+	const struct vm *vm = vcpu->vm;
 	struct segment cs, ss;
 
 	backend->get_seg(vcpu, SEG_CS, &cs);
@@ -46,8 +46,9 @@ static void report_system(const struct vm *vm)
 		  ss.attr);
 }
 
-static void report_bytes(const struct vm *vm)
+static void report_bytes(const struct vcpu *vcpu)
 {
+	const struct vm *vm = vcpu->vm;
 	struct fetch_state state;
 	u8 bytes[INSN_MAX_LEN + 1];
 	char text[3 * INSN_MAX_LEN + 1] = "";
@@ -55,7 +56,7 @@ static void report_bytes(const struct vm *vm)
 	gva_t fault;
 	u32 error;
 
-	backend->get_fetch_state(&vm->vcpu, &state);
+	backend->get_fetch_state(vcpu, &state);
 	if (guest_fetch(&vm->mem, &state.paging, GVA(state.linear_rip), bytes, &len, &fault,
 			&error)) {
 		log_error("vm %s: bytes at rip: not readable", vm->name);
@@ -68,45 +69,56 @@ static void report_bytes(const struct vm *vm)
 
 void vm_kill(struct vm *vm, const struct vm_exit *exit, const char *fmt, ...)
 {
+	const struct vcpu *vcpu = this_cpu()->vcpu;
 	char reason[160], text[240];
 	va_list args;
 
 	va_start(args, fmt);
 	str_vprintf(reason, sizeof(reason), fmt, args);
 	va_end(args);
-	if (atomic_load(&vm->state) != VM_RUNNING)
+	/* One report, of the vCPU that was first. */
+	if (atomic_load(&vm->state) != VM_RUNNING || atomic_xchg(&vm->reported, 1u))
 		return;
 	log_error("vm %s: stopped: %s", vm->name, reason);
-	backend->describe_exit(&vm->vcpu, text, sizeof(text));
-	log_error("vm %s: exit %s  vCPU 0 on CPU %u", vm->name, text, vm->vcpu.cpu);
-	report_registers(vm);
+	backend->describe_exit(vcpu, text, sizeof(text));
+	log_error("vm %s: exit %s  vCPU %u on CPU %u", vm->name, text, vcpu->index, vcpu->cpu);
+	report_registers(vcpu);
 	/* After a refused entry the control block may hold anything. */
 	if (exit->kind != EXIT_ENTRY_FAILED) {
-		report_system(vm);
-		report_bytes(vm);
+		report_system(vcpu);
+		report_bytes(vcpu);
 	}
 	vm_end(vm, VM_CODE_KILLED);
 }
 
+/* May a line be logged? Any CPU's vCPUs ask. */
+static bool take_log_token(struct vm *vm)
+{
+	u64 now = clock_ns(), refill = atomic_load(&vm->log_refill), dropped;
+	u32 tokens;
+
+	if (now >= refill && atomic_cmpxchg(&vm->log_refill, &refill, now + LOG_REFILL_NS)) {
+		dropped = atomic_xchg(&vm->log_dropped, 0ull);
+		if (dropped)
+			log_warn("vm %s: %llu lines like this were dropped", vm->name,
+				 (ull)dropped);
+		atomic_store(&vm->log_tokens, LOG_BURST);
+	}
+	tokens = atomic_load(&vm->log_tokens);
+	while (tokens && !atomic_cmpxchg(&vm->log_tokens, &tokens, tokens - 1))
+		;
+	if (!tokens)
+		atomic_fetch_add(&vm->log_dropped, 1ull);
+	return tokens;
+}
+
 void vm_guest_log(struct vm *vm, const char *fmt, ...)
 {
-	u64 now = clock_ns();
 	char text[160];
 	va_list args;
 
-	if (now >= vm->log_refill) {
-		if (vm->log_dropped)
-			log_warn("vm %s: %llu lines like this were dropped", vm->name,
-				 (ull)vm->log_dropped);
-		vm->log_dropped = 0;
-		vm->log_tokens = LOG_BURST;
-		vm->log_refill = now + LOG_REFILL_NS;
-	}
-	if (!vm->log_tokens) {
-		vm->log_dropped++;
+	if (!take_log_token(vm))
 		return;
-	}
-	vm->log_tokens--;
 	va_start(args, fmt);
 	str_vprintf(text, sizeof(text), fmt, args);
 	va_end(args);

@@ -2,9 +2,9 @@
 /*
  * The main loop of each CPU. See sched.h.
  *
- * A round: run expired device timers, take ended VMs apart, pick the next vCPU, arm the CPU's
- * timer for whatever comes first, run. The queue is the CPU's own; others add to a second list,
- * under its lock, and wake the CPU.
+ * A round: put aside the vCPUs of VMs that end, run expired device timers, pick the next vCPU, arm
+ * the CPU's timer for whatever comes first, run. The queue is the CPU's own; others add to a second
+ * list, under its lock, and wake the CPU.
  */
 #include "vm/sched.h"
 
@@ -29,6 +29,8 @@ struct sched {
 	struct list incoming; /* [lock] vCPUs that others have queued */
 	struct list queue; /* [self] this CPU's vCPUs, the one that ran last at the end */
 	struct vcpu *loaded; /* [self] whose state is in the CPU */
+	bool running; /* [self] it runs; not so between two rounds */
+	u64 armed; /* [atomic] when the CPU will next look at timers, or TIMER_NEVER: it looks now */
 };
 
 static void (*on_idle_action)(void);
@@ -58,11 +60,16 @@ int sched_init_cpu(u32 cpu)
 static void cpu_wake(struct percpu *cpu)
 {
 	/*
-	 * This CPU asks only from its main loop, before it picks a vCPU, or from an interrupt
-	 * window, which leads back there.
+	 * From its main loop this CPU asks before it picks a vCPU, or in an interrupt window, which
+	 * leads back there.
 	 */
-	if (cpu == this_cpu())
+	if (cpu == this_cpu()) {
+		struct sched *sched = cpu->sched;
+
+		if (sched->running)
+			atomic_store(&cpu->attention, 1u);
 		return;
+	}
 	atomic_xchg(&cpu->attention, 1u);
 	switch ((enum cpu_mode)atomic_load(&cpu->mode)) {
 	case CPU_GUEST:
@@ -78,26 +85,36 @@ static void cpu_wake(struct percpu *cpu)
 	}
 }
 
-void vm_kick(struct vm *vm, u32 request)
+void vcpu_kick(struct vcpu *vcpu, u32 request)
 {
-	struct vcpu *vcpu = &vm->vcpu;
-
 	atomic_fetch_or(&vcpu->requests, request);
 	/* Of the vCPU that is running here the requests themselves are looked at. */
 	if (this_cpu()->vcpu != vcpu)
 		cpu_wake(cpus[vcpu->cpu]);
 }
 
+void sched_check_timers(const struct vcpu *vcpu)
+{
+	struct percpu *cpu = cpus[vcpu->cpu];
+	struct sched *sched = cpu->sched;
+
+	/* The deadline was set first: that CPU sees it, or we see that it is not to be late. */
+	smp_mb();
+	if (timer_queue_next(&vcpu->timers) < atomic_load(&sched->armed))
+		cpu_wake(cpu);
+}
+
 void sched_add(struct vcpu *vcpu)
 {
-	struct sched *sched = cpus[vcpu->cpu]->sched;
+	struct percpu *cpu = cpus[vcpu->cpu];
+	struct sched *sched = cpu->sched;
 
 	spin_lock(&sched->lock);
 	list_push_back(&sched->incoming, &vcpu->node);
 	spin_unlock(&sched->lock);
-	/* Even on this CPU: its round may be past the point where it looks. */
-	atomic_xchg(&cpus[vcpu->cpu]->attention, 1u);
-	cpu_wake(cpus[vcpu->cpu]);
+	/* From here on the vCPU, and its VM, may be gone. */
+	atomic_xchg(&cpu->attention, 1u); /* even on this CPU: its round may be past the look */
+	cpu_wake(cpu);
 }
 
 static void switch_to(struct sched *sched, struct vcpu *vcpu)
@@ -111,21 +128,24 @@ static void switch_to(struct sched *sched, struct vcpu *vcpu)
 		vcpu_load(vcpu);
 }
 
-/* The VM has ended, or starts again. */
-static void finish(struct sched *sched, struct vcpu *vcpu)
+/*
+ * Its VM ends, or starts again: put the vCPU aside. The last one's CPU does it; nobody waits for
+ * the others, so no two CPUs can wait for each other.
+ */
+static void put_aside(struct sched *sched, struct vcpu *vcpu)
 {
 	struct vm *vm = vcpu->vm;
 
 	if (sched->loaded == vcpu)
 		switch_to(sched, NULL);
-	if (vm->reset_wanted && vm_load(vm) == 0)
-		return;
 	list_remove(&vcpu->node);
+	if (atomic_fetch_sub(&vm->present, 1u) > 1 || vm_restart(vm))
+		return;
 	if (vm_destroy(vm))
 		on_idle_action();
 }
 
-/* Take what others have queued, and finish the VMs that asked for it. */
+/* Take what others have queued, and put aside what is asked to stop. */
 static void collect(struct sched *sched)
 {
 	struct vcpu *vcpu, *tmp;
@@ -139,17 +159,17 @@ static void collect(struct sched *sched)
 	spin_unlock(&sched->lock);
 	list_for_each_safe(vcpu, tmp, &sched->queue, node) {
 		if (atomic_load(&vcpu->requests) & REQUEST_STOP)
-			finish(sched, vcpu);
+			put_aside(sched, vcpu);
 	}
 }
 
-static void run_timers(struct vm *vm, u64 now)
+static void run_timers(struct vcpu *vcpu, u64 now)
 {
-	if (timer_queue_next(&vm->timers) > now)
+	if (timer_queue_next(&vcpu->timers) > now)
 		return;
-	spin_lock(&vm->dev_lock);
-	timer_queue_run(&vm->timers, now);
-	spin_unlock(&vm->dev_lock);
+	spin_lock(&vcpu->vm->dev_lock);
+	timer_queue_run(&vcpu->timers, now);
+	spin_unlock(&vcpu->vm->dev_lock);
 }
 
 /*
@@ -162,10 +182,12 @@ static struct vcpu *pick(struct sched *sched, u64 *deadline)
 	struct vcpu *vcpu, *next = NULL;
 	u32 runnable = 0;
 
+	/* All of them first: a timer of one vCPU's can wake another one. */
+	list_for_each(vcpu, &sched->queue, node)
+		run_timers(vcpu, now);
 	*deadline = TIMER_NEVER;
 	list_for_each(vcpu, &sched->queue, node) {
-		run_timers(vcpu->vm, now);
-		*deadline = MIN(*deadline, timer_queue_next(&vcpu->vm->timers));
+		*deadline = MIN(*deadline, timer_queue_next(&vcpu->timers));
 		if (!vcpu_runnable(vcpu))
 			continue;
 		runnable++;
@@ -224,18 +246,22 @@ void sched_run(void)
 		struct vcpu *next;
 
 		/* Before looking: what is asked from now on is for the next round. */
+		atomic_store(&sched->armed, TIMER_NEVER);
 		atomic_xchg(&this_cpu()->attention, 0u);
 		collect(sched);
 		next = pick(sched, &deadline);
+		atomic_store(&sched->armed, deadline);
 		if (!next) {
 			idle(sched, deadline);
 			continue;
 		}
 		atomic_fetch_and(&next->requests, ~REQUEST_RESCHED);
-		next->vm->armed = deadline;
+		next->armed = deadline;
 		arm_timer(MIN(deadline, clock_ns() + MAX_RUN_NS));
 		switch_to(sched, next);
+		sched->running = true;
 		vcpu_run(next);
+		sched->running = false;
 		/* Here, and not where the exit is handled: the console's handler runs commands. */
 		irq_window();
 	}

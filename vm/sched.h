@@ -19,5 +19,11 @@ int __must_check sched_init_cpu(u32 cpu);
 /* Queue a vCPU on the CPU that it names; wakes that CPU. */
 void sched_add(struct vcpu *vcpu);
 
+/*
+ * A timer of the vCPU, which may be on another CPU, may have been armed: have that CPU look, if it
+ * does not mean to in time.
+ */
+void sched_check_timers(const struct vcpu *vcpu);
+
 /* The main loop of every CPU. */
 __noreturn void sched_run(void);

@@ -1,11 +1,32 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A vCPU comes onto a CPU and leaves it: the state that the world switch leaves alone.
+ * A vCPU as it is after power-on; and how it comes onto a CPU and leaves it: the state that the
+ * world switch leaves alone.
  */
 #include "vm/vcpu.h"
 
 #include "arch/cpu.h"
 #include "arch/fpu.h"
+#include "lib/string.h"
+
+void vcpu_reset(struct vcpu *vcpu)
+{
+	memset(&vcpu->regs, 0, sizeof(vcpu->regs));
+	vcpu->regs.rflags = RFLAGS_FIXED;
+	atomic_store(&vcpu->requests, REQUEST_EVENT);
+	vcpu->pending.kind = EVENT_NONE;
+	vcpu->signals = 0;
+	/* Firmware runs on the first one only. */
+	vcpu->waits = vcpu->halted = vcpu->deaf = vcpu->index != 0;
+	vcpu->window = vcpu->in_shadow = vcpu->between = false;
+	fetch_memo_forget(&vcpu->memo);
+	vcpu->tsc_aux = 0;
+	vcpu->xcr0 = 1;
+	memset(vcpu->dr, 0, sizeof(vcpu->dr));
+	memset(vcpu->fpu, 0, fpu_area_size());
+	fpu_area_init(vcpu->fpu);
+	backend->vcpu_reset(vcpu);
+}
 
 void vcpu_load(struct vcpu *vcpu)
 {
@@ -15,6 +36,7 @@ void vcpu_load(struct vcpu *vcpu)
 		backend->flush(vcpu);
 	}
 	backend->load(vcpu);
+	backend->set_tsc_offset(vcpu, vcpu_tsc_offset(vcpu));
 	fpu_restore(vcpu->fpu);
 	if (cpu_features.xsave)
 		xsetbv(0, vcpu->xcr0);

@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "vm/sched.h"
 #include "vm/vm.h"
 
 /* Save and load what the back end's world switch leaves alone: FPU, DR0-3, TSC_AUX. */
@@ -12,6 +13,26 @@ void vcpu_put(struct vcpu *vcpu);
 
 /* Run until the vCPU halts, ends, or the CPU is wanted elsewhere. The vCPU is loaded. */
 void vcpu_run(struct vcpu *vcpu);
+
+/*
+ * The host's TSC plus this is what the vCPU reads, here: a CPU's TSC may be ahead of the boot CPU's.
+ */
+static inline u64 vcpu_tsc_offset(const struct vcpu *vcpu)
+{
+	return vcpu->tsc_offset - this_cpu()->tsc_skew;
+}
+
+/* As after power-on; not loaded, or so that nothing but the back end's part is (backend->load). */
+void vcpu_reset(struct vcpu *vcpu);
+
+/* dev_lock held: do what signals other than NMIs ask for. It is loaded. */
+void vcpu_take_signals(struct vcpu *vcpu);
+
+/* It has halted with interrupts off. */
+void vcpu_halt_deaf(struct vcpu *vcpu);
+
+/* Have the run loop let the host's interrupts in; they may want another vCPU to run next. */
+void vcpu_look_around(struct vcpu *vcpu);
 
 /* Would it do anything if it were run? */
 bool vcpu_runnable(struct vcpu *vcpu);
@@ -53,8 +74,10 @@ u64 vcpu_operand(struct vcpu *vcpu, const struct fetch_state *state, const struc
 /* A device may have armed a timer for earlier than the CPU's own timer: have the CPU look. */
 static inline void vcpu_check_timers(struct vcpu *vcpu)
 {
-	if (unlikely(timer_queue_next(&vcpu->vm->timers) < vcpu->vm->armed))
+	if (unlikely(timer_queue_next(&vcpu->timers) < vcpu->armed))
 		atomic_fetch_or(&vcpu->requests, REQUEST_RESCHED);
+	if (unlikely(vcpu->index))
+		sched_check_timers(&vcpu->vm->vcpus[0]);
 }
 
 /* Load CR3 as MOV does, with what PAE paging holds in registers. False: not changed, #GP(0) is due. */
@@ -90,6 +113,7 @@ void vcpu_exit(struct vcpu *vcpu, const struct vm_exit *exit);
 
 #define VECTOR_GUEST_DE 0
 #define VECTOR_GUEST_DB 1
+#define VECTOR_GUEST_NMI 2
 #define VECTOR_GUEST_DF 8
 #define VECTOR_GUEST_UD 6
 #define VECTOR_GUEST_GP 13

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * VMs: built from their configuration, started, ended, taken apart. The list of VMs is protected by
- * vm_list_lock; a VM itself belongs to the CPU that its vCPU runs on.
+ * vm_list_lock; a VM that is built, loaded or taken apart has no vCPU on any CPU.
  */
 #include "vm/vm.h"
 
@@ -72,9 +72,7 @@ static void write_identity_map(struct vm *vm)
 
 static void start_state(struct vcpu *vcpu, const struct load_result *start)
 {
-	memset(&vcpu->regs, 0, sizeof(vcpu->regs));
 	vcpu->regs.rip = start->rip;
-	vcpu->regs.rflags = RFLAGS_FIXED;
 	vcpu->regs.gpr[GPR_RAX] = start->rax;
 	vcpu->regs.gpr[GPR_RBX] = start->rbx;
 	vcpu->regs.gpr[GPR_RSI] = start->rsi;
@@ -88,21 +86,6 @@ static void start_state(struct vcpu *vcpu, const struct load_result *start)
 			backend->set_seg(vcpu, (enum insn_seg)seg, &start->data);
 	}
 	backend->set_table(vcpu, TABLE_GDTR, start->gdt.raw, start->gdt_limit);
-}
-
-static void vcpu_reset(struct vcpu *vcpu)
-{
-	vcpu->requests = REQUEST_EVENT;
-	vcpu->pending.kind = EVENT_NONE;
-	vcpu->halted = vcpu->window = vcpu->in_shadow = false;
-	fetch_memo_forget(&vcpu->memo);
-	vcpu->tsc_aux = 0;
-	vcpu->xcr0 = 1;
-	memset(vcpu->dr, 0, sizeof(vcpu->dr));
-	memset(vcpu->fpu, 0, fpu_area_size());
-	fpu_area_init(vcpu->fpu);
-	backend->vcpu_reset(vcpu);
-	backend->set_tsc_offset(vcpu, vcpu->vm->tsc_offset);
 }
 
 static int load_kernel(struct vm *vm, struct load_result *start)
@@ -135,34 +118,43 @@ static int load_kernel(struct vm *vm, struct load_result *start)
 	return loader_load(&req, start);
 }
 
-int vm_load(struct vm *vm)
+/* Put VM memory, devices and vCPUs into the state of a fresh start. The loader's errors. */
+static int vm_load(struct vm *vm)
 {
+	u64 tsc_offset = this_cpu()->tsc_skew - rdtsc();
 	struct load_result start;
-	int err;
+	int err = platform->reset(vm);
 
-	vm->reset_wanted = false;
-	vm->tsc_offset = -rdtsc();
-	err = platform->reset(vm);
 	if (!err)
 		err = load_kernel(vm, &start);
 	if (err)
 		return err;
 	write_identity_map(vm);
-	backend->load(&vm->vcpu);
-	vcpu_reset(&vm->vcpu);
-	start_state(&vm->vcpu, &start);
-	backend->put(&vm->vcpu);
+	vm->deaf = vm->vcpu_count - 1;
+	for (u32 i = 0; i < vm->vcpu_count; i++) {
+		struct vcpu *vcpu = &vm->vcpus[i];
+
+		vcpu->tsc_offset = tsc_offset;
+		backend->load(vcpu);
+		vcpu_reset(vcpu);
+		if (i == 0)
+			start_state(vcpu, &start);
+		backend->put(vcpu);
+	}
+	atomic_store(&vm->reported, 0u);
 	atomic_store(&vm->state, (u32)VM_RUNNING);
 	return 0;
 }
 
-static int vcpu_create(struct vcpu *vcpu, struct vm *vm, u32 cpu)
+static int vcpu_create(struct vcpu *vcpu, struct vm *vm, u32 index, u32 cpu)
 {
 	int err;
 
 	vcpu->vm = vm;
+	vcpu->index = index;
 	vcpu->cpu = cpu;
 	list_init(&vcpu->node);
+	timer_queue_init(&vcpu->timers);
 	vcpu->fpu = kzalloc(fpu_area_size());
 	if (!vcpu->fpu)
 		return E_NOMEM;
@@ -179,6 +171,37 @@ static void vcpu_destroy(struct vcpu *vcpu)
 {
 	backend->vcpu_destroy(vcpu);
 	kfree(vcpu->fpu, fpu_area_size());
+}
+
+static size_t vcpus_size(u32 count)
+{
+	return count * sizeof(struct vcpu);
+}
+
+static void vcpus_destroy(struct vm *vm, u32 made)
+{
+	while (made--)
+		vcpu_destroy(&vm->vcpus[made]);
+	kfree(vm->vcpus, vcpus_size(vm->vcpu_count));
+}
+
+/* From CPU cpu down, and from the last one on again. */
+static int vcpus_create(struct vm *vm, u32 cpu)
+{
+	vm->vcpu_count = vm->config->cpus;
+	vm->vcpus = kzalloc(vcpus_size(vm->vcpu_count));
+	if (!vm->vcpus)
+		return E_NOMEM;
+	for (u32 i = 0; i < vm->vcpu_count; i++) {
+		int err = vcpu_create(&vm->vcpus[i], vm, i,
+				      (cpu + cpu_count - i % cpu_count) % cpu_count);
+
+		if (err) {
+			vcpus_destroy(vm, i);
+			return err;
+		}
+	}
+	return 0;
 }
 
 static int no_memory(const struct vm *vm, const char *what)
@@ -199,7 +222,6 @@ static int vm_build(struct vm *vm, u32 cpu)
 	tdp_config.max_leaf_level = MIN(tdp_config.max_leaf_level, vm->config->max_page);
 	tdp_config.nx_huge = vm->config->nx_huge;
 	guest_mem_init(&vm->mem, &vm->owner, MIN((unsigned int)cpu_features.phys_bits, 48u));
-	timer_queue_init(&vm->timers);
 	err = add_memory(vm) ? no_memory(vm, "its mem=") : 0;
 	if (err)
 		goto no_mem;
@@ -208,10 +230,10 @@ static int vm_build(struct vm *vm, u32 cpu)
 		no_memory(vm, "its page tables");
 		goto no_mem;
 	}
-	cpuid_table_init(&vm->cpuid);
-	err = vcpu_create(&vm->vcpu, vm, cpu) ? no_memory(vm, "its vCPU") : 0;
+	err = vcpus_create(vm, cpu) ? no_memory(vm, "its vCPUs") : 0;
 	if (err)
-		goto no_vcpu;
+		goto no_vcpus;
+	cpuid_table_init(&vm->cpuid, vm->vcpu_count);
 	err = platform->create(vm) ? no_memory(vm, "its devices") : 0;
 	if (err)
 		goto no_platform;
@@ -220,8 +242,8 @@ static int vm_build(struct vm *vm, u32 cpu)
 		return 0;
 	platform->destroy(vm);
 no_platform:
-	vcpu_destroy(&vm->vcpu);
-no_vcpu:
+	vcpus_destroy(vm, vm->vcpu_count);
+no_vcpus:
 	tdp_destroy(&vm->tdp);
 no_mem:
 	guest_mem_destroy(&vm->mem);
@@ -247,8 +269,9 @@ int vm_create(const struct vm_config *config, u32 cpu)
 		kfree(vm, sizeof(*vm));
 		return err;
 	}
-	log_info("vm %s: %llu MiB, 1 vCPU on CPU %u, %s: ready", vm->name,
-		 (unsigned long long)(config->mem >> 20), cpu, backend->tdp_name);
+	log_info("vm %s: %llu MiB, %u vCPU%s on CPU %u%s, %s: ready", vm->name,
+		 (unsigned long long)(config->mem >> 20), config->cpus, config->cpus > 1 ? "s" : "",
+		 cpu, config->cpus > 1 ? " and those before it" : "", backend->tdp_name);
 	spin_lock(&vm_list_lock);
 	list_push_back(&vm_list, &vm->node);
 	vms++;
@@ -257,13 +280,32 @@ int vm_create(const struct vm_config *config, u32 cpu)
 	return 0;
 }
 
+/* Queue all its vCPUs. From the last one on it may end and be gone. */
+static void vm_start(struct vm *vm)
+{
+	struct vcpu *vcpus = vm->vcpus;
+	u32 count = vm->vcpu_count;
+
+	atomic_store(&vm->present, count);
+	for (u32 i = 0; i < count; i++)
+		sched_add(&vcpus[i]);
+}
+
+bool vm_restart(struct vm *vm)
+{
+	if (atomic_load(&vm->state) != VM_RESETTING || vm_load(vm))
+		return false;
+	vm_start(vm);
+	return true;
+}
+
 void vm_start_all(void)
 {
 	struct vm *vm;
 
 	spin_lock(&vm_list_lock);
 	list_for_each(vm, &vm_list, node)
-		sched_add(&vm->vcpu);
+		vm_start(vm);
 	spin_unlock(&vm_list_lock);
 }
 
@@ -278,7 +320,7 @@ bool vm_destroy(struct vm *vm)
 	spin_unlock(&vm_list_lock);
 	vm_console->closed(vm);
 	platform->destroy(vm);
-	vcpu_destroy(&vm->vcpu);
+	vcpus_destroy(vm, vm->vcpu_count);
 	tdp_destroy(&vm->tdp);
 	guest_mem_destroy(&vm->mem);
 	frame_owner_unregister(&vm->owner);
@@ -292,28 +334,34 @@ bool vm_destroy(struct vm *vm)
 	return last;
 }
 
-void vm_end(struct vm *vm, u8 code)
+/* False: it is stopping already. The vCPU that asks for it is one of those that stop, so the VM stays. */
+static bool vm_stop(struct vm *vm, enum vm_state state, u8 code)
 {
 	u32 running = VM_RUNNING;
 
-	if (!atomic_cmpxchg(&vm->state, &running, (u32)VM_ENDING))
-		return;
+	if (!atomic_cmpxchg(&vm->state, &running, (u32)state))
+		return false;
 	vm->exit_code = code;
-	vm_kick(vm, REQUEST_STOP);
+	for (u32 i = 0; i < vm->vcpu_count; i++)
+		vcpu_kick(&vm->vcpus[i], REQUEST_STOP);
+	return true;
+}
+
+void vm_end(struct vm *vm, u8 code)
+{
+	(void)vm_stop(vm, VM_ENDING, code);
 }
 
 void vm_poweroff(struct vm *vm)
 {
-	if (atomic_load(&vm->state) == VM_RUNNING)
+	if (vm_stop(vm, VM_ENDING, 0))
 		log_info("vm %s: powered off", vm->name);
-	vm_end(vm, 0);
 }
 
 void vm_reset(struct vm *vm)
 {
-	vm_guest_log(vm, "reset");
-	vm->reset_wanted = true;
-	vm_kick(vm, REQUEST_STOP);
+	if (vm_stop(vm, VM_RESETTING, 0))
+		vm_guest_log(vm, "reset");
 }
 
 void vm_for_each(void (*fn)(struct vm *vm, void *ctx), void *ctx)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A virtual machine and its vCPU: the objects, and what the rest of the house may do with
- * them. A VM is made from its configuration, runs on one CPU, and is taken apart by that CPU
- * after it has ended.
+ * A virtual machine and its vCPUs: the objects, and what the rest of the house may do with
+ * them. A VM is made from its configuration; its vCPUs are spread over the CPUs, each on one.
+ * When it has ended, or starts again, each CPU puts its vCPUs of it aside, and the last one to
+ * do so takes it apart, or loads it anew.
  */
 #pragma once
 
@@ -20,25 +21,41 @@
 #include "vm/regs.h"
 #include "vm/timer.h"
 
-enum vm_state { VM_RUNNING, VM_ENDING };
+/* The first vCPU that wants the end or a reset decides which of the two it is. */
+enum vm_state { VM_RUNNING, VM_RESETTING, VM_ENDING };
 
 /* Reasons to leave the guest, or not to enter it; set by anyone, cleared by the vCPU's CPU. */
-#define REQUEST_EVENT 0x1u /* an interrupt line may have changed */
+#define REQUEST_EVENT 0x1u /* an interrupt, or a signal, may have come or gone */
 #define REQUEST_STOP 0x2u /* the VM is ending or resetting */
 #define REQUEST_RESCHED 0x4u /* the CPU has something else to do */
 
+/* What other vCPUs send besides interrupts. */
+#define SIGNAL_NMI 0x1u
+#define SIGNAL_INIT 0x2u
+#define SIGNAL_START 0x4u
+
+/* On cache lines of its own: the others of its VM, on other CPUs, have theirs beside it. */
 struct vcpu {
 	struct vcpu_regs regs; /* [self] must stay first: the entry code knows its layout */
 	u32 requests; /* [atomic] REQUEST_* */
+	u32 index; /* [const] in vm->vcpus, and its APIC id; 0 is the one that starts the VM */
 	u32 cpu; /* [const] index of the CPU it runs on */
 	u32 last_cpu; /* [self] where it was loaded last */
 	struct vm *vm; /* [const] */
 	void *control; /* [self] the back end's */
 	struct vm_event pending; /* [self] to deliver at the next entry, before anything new */
-	bool halted; /* [self] in HLT */
+	bool halted; /* [self] in HLT, or waiting for a start-up IPI */
 	bool in_shadow; /* [self] the last exit came with an interrupt shadow */
 	bool between; /* [self] an exit came between two instructions, not by one */
-	bool window; /* [self] an interrupt waits for the guest to be able to take it */
+	bool window; /* [self] an interrupt or NMI waits for the guest to be able to take it */
+	u32 signals; /* [devices] SIGNAL_*: those that its CPU has not seen to */
+	u8 start_page; /* [devices] of SIGNAL_START: the 4 KiB page to start at */
+	bool waits; /* [devices] for a start-up IPI */
+	bool deaf; /* [devices] no interrupt can wake it: counted in vm->deaf */
+	u64 tsc_offset; /* [self] its TSC minus the boot CPU's */
+	struct io_region local; /* [const] device memory that each vCPU has its own of */
+	struct timer_queue timers; /* of its own devices; of the first: of the VM's others too */
+	u64 armed; /* [self] when its CPU will next look at timers */
 	u64 flushed_generation; /* [self] of vm->tdp.tlb, at the last flush */
 	u64 tsc_aux, xcr0; /* [self] while not loaded on the CPU */
 	u64 dr[4]; /* [self] */
@@ -47,14 +64,14 @@ struct vcpu {
 	u32 emulated; /* [self] how much, since the host last looked around */
 	u64 exits[EXIT_KINDS]; /* [self] */
 	struct list node; /* [run queue] */
-};
+} __aligned(64);
 _Static_assert(offsetof(struct vcpu, regs) == 0, "entry code");
 
 struct vm {
 	char name[VM_NAME_MAX + 1]; /* [const] */
 	u32 state; /* [atomic] enum vm_state */
-	u8 exit_code; /* [vm] what the guest wrote to port F4h */
-	bool reset_wanted; /* [vm] restart instead of ending */
+	u8 exit_code; /* [state] what the guest wrote to port F4h; of who made it VM_ENDING */
+	u32 reported; /* [atomic] 1: a report of its end has begun */
 	const struct vm_config *config; /* [const] */
 	struct frame_owner owner; /* of guest memory */
 	struct guest_mem mem; /* [const] once built */
@@ -62,30 +79,32 @@ struct vm {
 	struct cpuid_table cpuid; /* [const] */
 	struct spinlock dev_lock; /* all devices and the two spaces below */
 	struct io_space ports, mmio; /* [const] once built */
-	struct timer_queue timers;
-	u64 armed; /* [self] when its CPU will next look at timers */
 	void *platform; /* [const] of dev/ */
 	void *console; /* [const] of shell/ */
-	u64 tsc_offset; /* [self] of the vCPU */
-	u32 log_tokens; /* [self] guest-caused log lines left, refilled with time */
-	u64 log_refill;
-	u64 log_dropped;
-	struct vcpu vcpu; /* one for now: SMP guests have their own array later */
+	u32 log_tokens; /* [atomic] guest-caused log lines left, refilled with time */
+	u64 log_refill; /* [atomic] */
+	u64 log_dropped; /* [atomic] */
+	u32 vcpu_count; /* [const] */
+	u32 present; /* [atomic] vCPUs that are not put aside */
+	u32 deaf; /* [devices] vCPUs that only another one could wake */
+	struct vcpu *vcpus; /* [const] */
 	struct list node; /* [vm list] */
 };
 
-/* The guest's machine, provided by dev/. Called with dev_lock held but for create and destroy. */
+/* The guest's machine, provided by dev/. Called with dev_lock held, or as each says. */
 struct platform_ops {
-	int (*create)(struct vm *vm); /* E_NOMEM */
+	/* The vCPUs are there, and get their local regions. E_NOMEM. create, reset, destroy: no lock. */
+	int (*create)(struct vm *vm);
 	int (*reset)(
 		struct vm *vm); /* all devices as after power-on; ACPI tables written. E_NOMEM */
 	void (*destroy)(struct vm *vm);
-	bool (*intr_pending)(struct vm *vm); /* has the vCPU an interrupt to take? */
-	int (*intr_ack)(struct vm *vm); /* take it: its vector, or -1 */
-	u64 (*apic_base_read)(struct vm *vm);
-	bool (*apic_base_write)(struct vm *vm, u64 value); /* false: #GP */
-	u8 (*tpr_read)(struct vm *vm); /* CR8 */
-	void (*tpr_write)(struct vm *vm, u8 value);
+	bool (*intr_pending)(const struct vcpu *vcpu); /* has it an interrupt to take? */
+	int (*intr_ack)(struct vcpu *vcpu); /* take it: its vector, or -1 */
+	/* Of its own local APIC; these take dev_lock where they need it. */
+	u64 (*apic_base_read)(const struct vcpu *vcpu);
+	bool (*apic_base_write)(struct vcpu *vcpu, u64 value); /* false: #GP */
+	u8 (*tpr_read)(const struct vcpu *vcpu); /* CR8 */
+	void (*tpr_write)(struct vcpu *vcpu, u8 value);
 	bool (*console_input)(struct vm *vm, u8 byte); /* false: keep it until room() */
 	gpa_t rsdp; /* where reset() puts the ACPI root pointer */
 };
@@ -145,8 +164,9 @@ struct vm_module {
 void vm_set_modules(const struct vm_module *modules, u32 count);
 
 /*
- * Build the VM for CPU cpu, up to its first instruction. One log line says what failed; nothing of
- * it is left then. E_NOMEM, E_INVAL (its kernel cannot be loaded).
+ * Build the VM, up to its first instruction, with its vCPUs on CPU cpu and on those below it, in
+ * turn. One log line says what failed; nothing of it is left then. E_NOMEM, E_INVAL (its kernel
+ * cannot be loaded).
  */
 int __must_check vm_create(const struct vm_config *config, u32 cpu);
 
@@ -159,31 +179,34 @@ void vm_start_all(void);
 /* What a VM that was stopped with a report counts as having exited with. */
 #define VM_CODE_KILLED 0x7d
 
-/* Called by devices of the VM itself, on its CPU. */
+/* Called on a CPU that has one of its vCPUs, mostly by devices. The first of these counts. */
 void vm_poweroff(struct vm *vm);
 void vm_reset(struct vm *vm);
 void vm_end(struct vm *vm, u8 code);
 
 /*
  * End the VM with a report of its registers and the bytes at its instruction: it did something
- * unsupported. Called on the CPU it runs on.
+ * unsupported. Called by the vCPU that did, which is loaded on this CPU.
  */
 void vm_kill(struct vm *vm, const struct vm_exit *exit, const char *fmt, ...) __printf_like(3, 4);
 
 /* One rate-limited log line about what the guest did. */
 void vm_guest_log(struct vm *vm, const char *fmt, ...) __printf_like(2, 3);
 
+/* Have the vCPU look at request. Any CPU, any lock up to LOCK_DEVICES held. */
+void vcpu_kick(struct vcpu *vcpu, u32 request);
+
 /*
- * An interrupt line of the VM changed: have its vCPU look. Any CPU, any lock below LOCK_DEVICES
- * held.
+ * An NMI, INIT or start-up IPI (then with the page it names) has come for the vCPU. dev_lock is
+ * held. An INIT to a vCPU other than the first resets its local APIC too: by the caller.
  */
-void vm_kick(struct vm *vm, u32 request);
+void vcpu_signal(struct vcpu *vcpu, u32 signal, u8 page);
 
-/* Put VM memory, devices and vCPU into the state of a fresh start. The loader's errors. */
-int __must_check vm_load(struct vm *vm);
+/* All vCPUs have been put aside. False: the VM is to be destroyed; true: it starts again. */
+bool __must_check vm_restart(struct vm *vm);
 
 /*
- * Take an ended VM apart; its vCPU is loaded nowhere. All its frames come back. True: no VM is
+ * Take an ended VM apart; its vCPUs are loaded nowhere. All its frames come back. True: no VM is
  * left.
  */
 bool __must_check vm_destroy(struct vm *vm);

@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "dev/apic_bus.h"
 #include "dev/ioapic.h"
 
 #define MASKED 0x10000u
@@ -282,6 +283,7 @@ static void test_reset(void **state)
 
 /* With a local APIC at the other end. */
 static struct lapic lapic;
+static struct apic_bus bus = { .lapics = &lapic, .count = 1 };
 
 static bool deliver_to_lapic(void *ctx, const struct lapic_ipi *message, bool level)
 {
@@ -300,7 +302,7 @@ static void setup_lapic(struct timer_queue *queue)
 	const struct lapic_host host = { .eoi = end, .ctx = &ioapic };
 
 	timer_queue_init(queue);
-	lapic_init(&lapic, 0, true, &host, queue);
+	lapic_init(&lapic, 0, &bus, &host, queue);
 	lapic_io.write(&lapic, 0xf0, 4, 0x1ff);
 	ioapic_init(&ioapic, 1, deliver_to_lapic, &lapic);
 }

@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-#include "dev/lapic.h"
+#include "dev/apic_bus.h"
 #include "lib/err.h"
 
 enum {
@@ -36,6 +36,7 @@ enum {
 
 static struct timer_queue queue;
 static struct lapic apics[CPUS];
+static struct apic_bus bus = { .lapics = apics, .count = CPUS };
 static unsigned int updates;
 static unsigned int signals[CPUS];
 static enum lapic_delivery last_signal;
@@ -45,16 +46,6 @@ static void update(void *ctx)
 {
 	assert_non_null(ctx);
 	updates++;
-}
-
-static void send_ipi(void *ctx, const struct lapic_ipi *ipi)
-{
-	for (unsigned int i = 0; i < CPUS; i++) {
-		bool taken = &apics[i] != ctx && lapic_receive_ipi(&apics[i], ipi);
-
-		if (taken && ipi->delivery == DELIVER_LOWEST)
-			return;
-	}
 }
 
 static void signalled(void *ctx, enum lapic_delivery delivery, u8 vector)
@@ -84,10 +75,10 @@ static int setup(void **state)
 	host_clock_ns = 5;
 	timer_queue_init(&queue);
 	for (unsigned int i = 0; i < CPUS; i++) {
-		const struct lapic_host host = { update, send_ipi, signalled, NULL, &apics[i] };
+		const struct lapic_host host = { update, signalled, NULL, &apics[i] };
 
 		memset(&apics[i], 0xa5, sizeof(apics[i]));
-		lapic_init(&apics[i], (u8)i, i == 0, &host, &queue);
+		lapic_init(&apics[i], (u8)i, &bus, &host, &queue);
 		lapic_io.write(&apics[i], SVR, 4, 0x1ff);
 	}
 	memset(signals, 0, sizeof(signals));

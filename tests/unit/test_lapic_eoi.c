@@ -5,12 +5,13 @@
  */
 #include "dev_fixture.h"
 
-#include "dev/lapic.h"
+#include "dev/apic_bus.h"
 
 enum { PPR = 0xa0, EOI = 0xb0, SVR = 0xf0 };
 
 static struct timer_queue queue;
 static struct lapic apic;
+static struct apic_bus bus = { .lapics = &apic, .count = 1 };
 static unsigned int ends;
 static u8 last_end;
 static bool request_again;
@@ -34,7 +35,7 @@ static int setup(void **state)
 
 	(void)state;
 	timer_queue_init(&queue);
-	lapic_init(&apic, 0, true, &host, &queue);
+	lapic_init(&apic, 0, &bus, &host, &queue);
 	lapic_io.write(&apic, SVR, 4, 0x1ff);
 	ends = 0;
 	request_again = false;

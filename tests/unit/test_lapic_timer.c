@@ -6,7 +6,7 @@
 #include "dev_fixture.h"
 
 #include "arch/clock.h"
-#include "dev/lapic.h"
+#include "dev/apic_bus.h"
 
 enum {
 	EOI = 0xb0,
@@ -19,6 +19,7 @@ enum {
 
 static struct timer_queue queue;
 static struct lapic apic;
+static struct apic_bus bus = { .lapics = &apic, .count = 1 };
 
 static u32 in(unsigned int reg)
 {
@@ -37,7 +38,7 @@ static int setup(void **state)
 	(void)state;
 	host_clock_ns = 5;
 	timer_queue_init(&queue);
-	lapic_init(&apic, 0, true, &host, &queue);
+	lapic_init(&apic, 0, &bus, &host, &queue);
 	out(SVR, 0x1ff);
 	return 0;
 }

@@ -4,12 +4,14 @@
  */
 #include "pit_fixture.h"
 
+#include "dev/apic_bus.h"
 #include "dev/ioapic.h"
 #include "dev/pic.h"
 
 static struct pic pic;
 static struct ioapic ioapic;
 static struct lapic lapic;
+static struct apic_bus bus = { .lapics = &lapic, .count = 1 };
 
 static void pic_output(void *ctx, bool level)
 {
@@ -55,7 +57,7 @@ static int setup_controllers(void **state)
 	pit_start(irq, controllers_busy);
 	pic_init(&pic, pic_output, NULL);
 	ioapic_init(&ioapic, 1, to_lapic, NULL);
-	lapic_init(&lapic, 0, true, &host, &queue);
+	lapic_init(&lapic, 0, &bus, &host, &queue);
 	lapic_io.write(&lapic, 0xf0, 4, 0x1ff);
 	return 0;
 }
