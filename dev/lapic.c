@@ -52,7 +52,7 @@ static int vector_highest(const struct lapic_vectors *set)
 
 bool lapic_is_active(const struct lapic *apic)
 {
-	return apic->enabled && (apic->svr & SVR_ENABLE);
+	return apic->enabled && !apic->stopped && (apic->svr & SVR_ENABLE);
 }
 
 void lapic_notify(struct lapic *apic)

@@ -50,10 +50,7 @@ struct lapic_ipi {
 struct lapic_host {
 	/* What lapic_pending() or lapic_accepts_pic() answers has changed. */
 	void (*update)(void *ctx);
-	/*
-	 * An NMI, INIT or start-up IPI has arrived for this vCPU. At an INIT the APIC itself is to
-	 * be reset.
-	 */
+	/* An NMI, INIT or start-up IPI has arrived for this vCPU. At an INIT: lapic_stop(). */
 	void (*signal)(void *ctx, enum lapic_delivery delivery, u8 vector);
 	/* A level-triggered interrupt has ended: for the I/O APIC. It may request it again. */
 	void (*eoi)(void *ctx, u8 vector);
@@ -75,6 +72,7 @@ struct lapic {
 	int pending; /* the vector to be delivered now, or -1; what lapic_pending() answers */
 
 	bool enabled; /* the enable bit of the base MSR */
+	bool stopped; /* by an INIT, until it is reset */
 	u8 tpr, ppr;
 	u32 ldr, dfr, svr;
 	u32 esr; /* as latched by the last write */
@@ -101,6 +99,12 @@ void lapic_init(struct lapic *apic, u8 id, struct apic_bus *bus, const struct la
 
 /* As after power-on or INIT; the base MSR's enable bit is set. */
 void lapic_reset(struct lapic *apic);
+
+/*
+ * An INIT has come: it takes no interrupts, and nothing that the vCPU, which may still run, writes.
+ * When the vCPU is reset so is the APIC.
+ */
+void lapic_stop(struct lapic *apic);
 
 /*
  * As a PC's firmware leaves the boot CPU's: enabled, the 8259's interrupts come in by

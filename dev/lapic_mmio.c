@@ -223,7 +223,7 @@ static void lapic_write(void *dev, u64 offset, unsigned int size, u64 value)
 {
 	struct lapic *apic = dev;
 
-	if (!apic->enabled || offset >= LAPIC_SIZE || (offset & 15) || size < 4)
+	if (!apic->enabled || apic->stopped || offset >= LAPIC_SIZE || (offset & 15) || size < 4)
 		return;
 	write_reg(apic, (u32)(offset >> 4), (u32)value);
 }
@@ -267,6 +267,7 @@ void lapic_reset(struct lapic *apic)
 {
 	lapic_timer_reset(apic);
 	apic->enabled = true;
+	apic->stopped = false;
 	apic->tpr = 0;
 	apic->ldr = 0;
 	apic->dfr = ~0u;
@@ -280,6 +281,12 @@ void lapic_reset(struct lapic *apic)
 	apic->irr = apic->isr = apic->tmr = (struct lapic_vectors){ 0 };
 	lapic_refresh(apic);
 	lapic_notify(apic);
+}
+
+void lapic_stop(struct lapic *apic)
+{
+	apic->stopped = true;
+	lapic_refresh(apic);
 }
 
 void lapic_init_virtual_wire(struct lapic *apic)

@@ -78,7 +78,7 @@ static void signalled(void *ctx, enum lapic_delivery delivery, u8 vector)
 	struct vcpu *vcpu = ctx;
 
 	if (delivery == DELIVER_INIT)
-		lapic_reset(lapic_of(vcpu));
+		lapic_stop(lapic_of(vcpu));
 	vcpu_signal(vcpu,
 		    delivery == DELIVER_NMI    ? SIGNAL_NMI
 		    : delivery == DELIVER_INIT ? SIGNAL_INIT
@@ -321,6 +321,11 @@ static int pc_intr_ack(struct vcpu *vcpu)
 	return vector;
 }
 
+static void pc_vcpu_init(struct vcpu *vcpu)
+{
+	lapic_reset(lapic_of(vcpu));
+}
+
 static u64 pc_apic_base_read(const struct vcpu *vcpu)
 {
 	return lapic_read_base(lapic_of(vcpu));
@@ -363,6 +368,7 @@ const struct platform_ops pc_platform = {
 	.destroy = pc_destroy,
 	.intr_pending = pc_intr_pending,
 	.intr_ack = pc_intr_ack,
+	.vcpu_init = pc_vcpu_init,
 	.apic_base_read = pc_apic_base_read,
 	.apic_base_write = pc_apic_base_write,
 	.tpr_read = pc_tpr_read,

@@ -76,8 +76,8 @@ void vm_kill(struct vm *vm, const struct vm_exit *exit, const char *fmt, ...)
 	va_start(args, fmt);
 	str_vprintf(reason, sizeof(reason), fmt, args);
 	va_end(args);
-	/* One report, of the vCPU that was first. */
-	if (atomic_load(&vm->state) != VM_RUNNING || atomic_xchg(&vm->reported, 1u))
+	/* First: the report is of the vCPU that ends the VM, which stays until that has left. */
+	if (!vm_end(vm, VM_CODE_KILLED))
 		return;
 	log_error("vm %s: stopped: %s", vm->name, reason);
 	backend->describe_exit(vcpu, text, sizeof(text));
@@ -88,7 +88,6 @@ void vm_kill(struct vm *vm, const struct vm_exit *exit, const char *fmt, ...)
 		report_system(vcpu);
 		report_bytes(vcpu);
 	}
-	vm_end(vm, VM_CODE_KILLED);
 }
 
 /* May a line be logged? Any CPU's vCPUs ask. */

@@ -117,8 +117,10 @@ static void start(struct vcpu *vcpu, u8 page)
 
 void vcpu_take_signals(struct vcpu *vcpu)
 {
-	if (vcpu->signals & SIGNAL_INIT)
+	if (vcpu->signals & SIGNAL_INIT) {
 		init(vcpu);
+		platform->vcpu_init(vcpu);
+	}
 	if (vcpu->signals & SIGNAL_START)
 		start(vcpu, vcpu->start_page);
 	vcpu->halted = vcpu->waits;

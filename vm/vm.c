@@ -141,7 +141,6 @@ static int vm_load(struct vm *vm)
 			start_state(vcpu, &start);
 		backend->put(vcpu);
 	}
-	atomic_store(&vm->reported, 0u);
 	atomic_store(&vm->state, (u32)VM_RUNNING);
 	return 0;
 }
@@ -347,14 +346,14 @@ static bool vm_stop(struct vm *vm, enum vm_state state, u8 code)
 	return true;
 }
 
-void vm_end(struct vm *vm, u8 code)
+bool vm_end(struct vm *vm, u8 code)
 {
-	(void)vm_stop(vm, VM_ENDING, code);
+	return vm_stop(vm, VM_ENDING, code);
 }
 
 void vm_poweroff(struct vm *vm)
 {
-	if (vm_stop(vm, VM_ENDING, 0))
+	if (vm_end(vm, 0))
 		log_info("vm %s: powered off", vm->name);
 }
 

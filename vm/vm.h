@@ -71,7 +71,6 @@ struct vm {
 	char name[VM_NAME_MAX + 1]; /* [const] */
 	u32 state; /* [atomic] enum vm_state */
 	u8 exit_code; /* [state] what the guest wrote to port F4h; of who made it VM_ENDING */
-	u32 reported; /* [atomic] 1: a report of its end has begun */
 	const struct vm_config *config; /* [const] */
 	struct frame_owner owner; /* of guest memory */
 	struct guest_mem mem; /* [const] once built */
@@ -100,6 +99,7 @@ struct platform_ops {
 	void (*destroy)(struct vm *vm);
 	bool (*intr_pending)(const struct vcpu *vcpu); /* has it an interrupt to take? */
 	int (*intr_ack)(struct vcpu *vcpu); /* take it: its vector, or -1 */
+	void (*vcpu_init)(struct vcpu *vcpu); /* an INIT resets it, and what is its own */
 	/* Of its own local APIC; these take dev_lock where they need it. */
 	u64 (*apic_base_read)(const struct vcpu *vcpu);
 	bool (*apic_base_write)(struct vcpu *vcpu, u64 value); /* false: #GP */
@@ -182,7 +182,8 @@ void vm_start_all(void);
 /* Called on a CPU that has one of its vCPUs, mostly by devices. The first of these counts. */
 void vm_poweroff(struct vm *vm);
 void vm_reset(struct vm *vm);
-void vm_end(struct vm *vm, u8 code);
+/* False: it ends, or starts again, already. */
+bool vm_end(struct vm *vm, u8 code);
 
 /*
  * End the VM with a report of its registers and the bytes at its instruction: it did something
@@ -198,7 +199,7 @@ void vcpu_kick(struct vcpu *vcpu, u32 request);
 
 /*
  * An NMI, INIT or start-up IPI (then with the page it names) has come for the vCPU. dev_lock is
- * held. An INIT to a vCPU other than the first resets its local APIC too: by the caller.
+ * held.
  */
 void vcpu_signal(struct vcpu *vcpu, u32 signal, u8 page);
 

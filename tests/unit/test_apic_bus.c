@@ -188,6 +188,28 @@ static void test_off(void **state)
 		assert_false(send(0, 0xff, 0x4100) & 0x14);
 }
 
+/* One that an INIT has stopped: nothing that its CPU still does has an effect. */
+static void test_stopped(void **state)
+{
+	(void)state;
+	out(3, ICR_HIGH, 0x05000000);
+	lapic_request(&apics[3], VECTOR + 1, false);
+	lapic_stop(&apics[3]);
+	assert_int_equal(lapic_pending(&apics[3]), -1);
+	assert_int_equal(send(0, 0xff, 0x4000), ALL & ~8u);
+	assert_int_equal(send(0, 0x03, 0x4100), 0);
+	signalled = 0;
+	out(3, ICR, 0x4000 | VECTOR);
+	out(3, ICR, 0x4500 | VECTOR);
+	assert_int_equal(interrupted() | signalled, 0);
+	assert_int_equal(send_signal(0, 3, 0x4500), 8);
+	assert_int_equal(send_signal(0, 3, 0x4600), 8);
+	lapic_reset(&apics[3]);
+	assert_int_equal(apics[3].icr_high, 0);
+	out(3, SVR, 0x1ff);
+	assert_int_equal(send(3, 0x03, 0x4000), 8);
+}
+
 /* Each sends to all in turn, and one of those with the lowest priority takes it. */
 static void test_lowest_priority(void **state)
 {
@@ -258,9 +280,11 @@ static void test_ioapic(void **state)
 	assert_false(ioapic.entries[3] & BIT(14));
 }
 
-static void ignore_signal(void *ctx, enum lapic_delivery delivery, u8 vector __unused)
+static void stop_or_reset(void *ctx, enum lapic_delivery delivery, u8 vector)
 {
-	if (delivery == DELIVER_INIT)
+	if (delivery == DELIVER_INIT && vector & 1)
+		lapic_stop(ctx);
+	else if (delivery == DELIVER_INIT)
 		lapic_reset(ctx);
 }
 
@@ -270,7 +294,7 @@ static void test_hostile(void **state)
 
 	(void)state;
 	for (unsigned int i = 0; i < CPUS; i++)
-		apics[i].host.signal = ignore_signal;
+		apics[i].host.signal = stop_or_reset;
 	for (int i = 0; i < 20000; i++) {
 		u64 r = test_random(&random);
 		unsigned int from = (unsigned int)(r % CPUS);
@@ -299,6 +323,7 @@ int main(void)
 		cmocka_unit_test_setup(test_fixed, setup),
 		cmocka_unit_test_setup(test_signals, setup),
 		cmocka_unit_test_setup(test_off, setup),
+		cmocka_unit_test_setup(test_stopped, setup),
 		cmocka_unit_test_setup(test_lowest_priority, setup),
 		cmocka_unit_test_setup(test_ioapic, setup),
 		cmocka_unit_test_setup(test_hostile, setup),
