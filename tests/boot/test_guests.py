@@ -20,12 +20,13 @@ class Run:
     """A line of expect.txt."""
 
     def __init__(self, line):
-        columns = [column.strip() for column in line.split("|")] + ["", ""]
+        columns = [column.strip() for column in line.split("|")] + ["", "", ""]
         self.guest, self.result, self.cmdline = columns[:3]
         self.modules = columns[3].split()
+        self.words = columns[4]
 
     def __str__(self):
-        return f"{self.guest} {self.cmdline}".strip()
+        return " ".join(f"{self.guest} {self.words} {self.cmdline}".split())
 
 
 RUNS = [Run(line) for line in EXPECT.read_text().splitlines()
@@ -78,7 +79,7 @@ def ends(m, result):
 
 @systems.with_each("run", RUNS, guest=lambda run: run.guest)
 def test_guest(system, run):
-    modules = [guest(run.guest, cmdline=run.cmdline or None)]
+    modules = [guest(run.guest, run.words, run.cmdline or None)]
     modules += [Module(GUESTS / name, f"vm={run.guest} type=initrd") for name in run.modules]
     m = system(append="on-idle=debug-exit", modules=modules)
     if run.result == "restarts":

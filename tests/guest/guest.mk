@@ -10,7 +10,7 @@ GUEST_OUT := build/guest
 GUEST_NAMES64 := boot cpuid msr cr pio hlt except paging fpu debugregs lapic mmio memory \
 	exitcode reset hostile_triple hostile_fetch hostile_mmio hostile_ports hostile_msrs \
 	hostile_insns hostile_idt hostile_cr3 hostile_debug hostile_spin hostile_reset \
-	bench dirty
+	startup ipi smp_touch hostile_smp bench dirty
 GUEST_NAMES32 := hello except32 paging32 mmio32 real hostile_starve
 # A guest is NAME.c and, where there are such files, NAME_*.c and NAME_*.S; or other files.
 GUEST_FILES_mmio := mmio mmio64
@@ -38,7 +38,8 @@ guest_sources = $(wildcard $(foreach name,$(or $(GUEST_FILES_$1),$1),$(foreach \
 	dir,tests/guest tests/bench,$(addprefix $(dir)/$(name),.c _*.c _*.S))))
 
 GUEST_LIB := $(wildcard tests/guest/lib/*.c) tests/guest/lib/isr.S
-GUEST_LIB64 := $(call guest_objects,$(GUEST_LIB) tests/guest/lib/start64.S,64)
+GUEST_LIB64 := $(call guest_objects,$(GUEST_LIB),64) \
+	$(GUEST_OUT)/64/tests/guest/lib/start64.o $(GUEST_OUT)/64/tests/guest/lib/smp64_code.o
 GUEST_LIB32 := $(call guest_objects,$(filter-out %64.c,$(GUEST_LIB)) \
 	tests/guest/lib/start32.S,32)
 
