@@ -75,7 +75,7 @@ def test_hypervisor_command_line(boot, word):
 @pytest.mark.parametrize("word", [
     "frobnicate=1", "frobnicate", "mem=", "mem", "mem=lots", "mem=1K", "mem=0", "mem=-16M",
     "mem=16Q", "mem=100000G", "mem=99999999999999999999M", "mem=64G", "cpus=0", "cpus=1000",
-    "paging=no", "vm=again", "type=initrd", "on-idle=shell",
+    "smp=0", "smp=65", "smp=two", "paging=no", "vm=again", "type=initrd", "on-idle=shell",
 ])
 def test_module_word(boot, word):
     errors = boot(guest("hello", word, vm="bad"))

@@ -139,6 +139,25 @@ def test_two_on_one_cpu(system, name):
     assert plans.count(max(plans, default=0)) == 2
 
 
+def test_ends_once(system):
+    """Of several CPUs that end their VM at the same time, each in its way, one does."""
+    m = system(append="on-idle=debug-exit",
+                modules=[guest("hostile_smp", "mem=16M smp=8", "how=race")])
+    code = m.wait_code(GUEST_LIMIT)
+    reports = m.lines(texts.VM_STOPPED)
+    assert (code, len(reports)) in ((5, 0), (texts.KILLED_CODE, 1))
+    assert len(m.lines(r"ended with code")) == 1
+
+
+def test_many_vcpus(machine):
+    """As many as a VM can have, and two VMs with several on the same CPUs."""
+    m = machine(append="on-idle=debug-exit", modules=[
+        guest("smp_touch", "mem=64M smp=64", "mib=16", vm="many"),
+        guest("smp_touch", "mem=64M smp=3", "mib=16", vm="few")])
+    assert m.wait_code(GUEST_LIMIT) == 0
+    assert [m.lines(rf"vm {vm}: .*, {n} vCPUs ") for vm, n in (("many", 64), ("few", 3))]
+
+
 def test_last_vm_is_not_taken_for_the_only_one(machine):
     """One ends while the next, a large one, is still being made."""
     m = machine(append="on-idle=debug-exit", mem="2G",

@@ -18,9 +18,10 @@ def linux(request, system, linux_initrd):
     here = request.node.callspec.params["system"]
     kernel = request.getfixturevalue(here.kernel)
 
-    def start(mem="256M", cmdline=f"console=ttyS0 loglevel=6 {here.linux_words}".strip()):
-        m = system(append="on-idle=poweroff",
-                   modules=[Module(kernel, f"vm=linux type=kernel mem={mem}", cmdline),
+    def start(mem="256M", cmdline=f"console=ttyS0 loglevel=6 {here.linux_words}".strip(),
+              vcpus=1, cpus=2):
+        m = system(append="on-idle=poweroff", smp=cpus,
+                   modules=[Module(kernel, f"vm=linux type=kernel mem={mem} smp={vcpus}", cmdline),
                             Module(linux_initrd, "vm=linux type=initrd")])
         m.expect(texts.LINUX_READY, limit=BOOT_LIMIT)
         m.expect(texts.LINUX_PROMPT)
@@ -49,6 +50,33 @@ def test_prompt_command_power_off(linux):
     command(m, "dmesg | grep -icE 'unchecked MSR|general protection|BUG:|WARNING: CPU'", "0")
     m.send("poweroff -f\n")
     assert m.wait_exit() == 0
+
+
+# A load of pipes and processes; each line is the sum of the same bytes.
+LOAD = ("for i in 1 2 3 4 5 6 7 8 9 10 11 12; do (dd if=/dev/zero bs=64k count=50 2>/dev/null | "
+        "md5sum) & done | sort | uniq -c | sed 's/^ */sums=/'; wait")
+
+
+def several_vcpus(linux, vcpus, cpus):
+    m = linux(vcpus=vcpus, cpus=cpus)
+    command(m, "nproc", str(vcpus))
+    command(m, "sort -u /proc/cpuinfo | grep -c '^core id'", str(vcpus))
+    command(m, "grep -m1 '^cpu cores' /proc/cpuinfo", f"cpu cores\\s*: {vcpus}")
+    command(m, LOAD, r"sums=12 [0-9a-f]{32}  -")
+    command(m, "grep LOC /proc/interrupts | grep -cw 0", "0")  # each has had a timer's tick
+    command(m, "dmesg | grep -icE 'BUG:|WARNING: CPU|lockup|stall'", "0")
+    m.send("poweroff -f\n")
+    assert m.wait_exit() == 0
+
+
+def test_two_vcpus(linux):
+    several_vcpus(linux, 2, 2)
+
+
+@ON_QEMU
+@pytest.mark.parametrize("vcpus, cpus", [(4, 4), (8, 2)])
+def test_more_vcpus(linux, vcpus, cpus):
+    several_vcpus(linux, vcpus, cpus)
 
 
 @ON_QEMU
