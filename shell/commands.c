@@ -143,6 +143,7 @@ static void print_vcpu(const struct vcpu *vcpu)
 		[EXIT_INTR_WINDOW] = "window",
 		[EXIT_NMI_WINDOW] = "nmi-window",
 		[EXIT_NOP] = "nop",
+		[EXIT_PAUSE] = "pause",
 		[EXIT_UD] = "ud",
 		[EXIT_EXCEPTION] = "exception",
 		[EXIT_SHUTDOWN] = "shutdown",

@@ -69,6 +69,7 @@ void svm_set_tsc_offset(struct vcpu *vcpu, u64 offset);
 void svm_inject(struct vcpu *vcpu, const struct vm_event *event);
 bool svm_can_inject(struct vcpu *vcpu, enum event_kind kind);
 void svm_want_window(struct vcpu *vcpu, enum event_kind kind, bool want);
+void svm_want_pauses(struct vcpu *vcpu, bool want);
 void svm_block_nmis(struct vcpu *vcpu, bool block);
 void svm_clear_shadow(struct vcpu *vcpu);
 /* An IRET with NMIs blocked is about to run. */

@@ -101,6 +101,7 @@ _Static_assert(sizeof(struct vmcb) == 4096, "one page");
 #define INTERCEPT_CPUID BIT(18)
 #define INTERCEPT_IRET BIT(20)
 #define INTERCEPT_INVD BIT(22)
+#define INTERCEPT_PAUSE BIT(23)
 #define INTERCEPT_HLT BIT(24)
 #define INTERCEPT_INVLPGA BIT(26)
 #define INTERCEPT_IOIO BIT(27)
@@ -172,6 +173,7 @@ _Static_assert(sizeof(struct vmcb) == 4096, "one page");
 	EXIT(CPUID, 0x72)         \
 	EXIT(IRET, 0x74)          \
 	EXIT(INVD, 0x76)          \
+	EXIT(PAUSE, 0x77)         \
 	EXIT(HLT, 0x78)           \
 	EXIT(INVLPGA, 0x7a)       \
 	EXIT(IOIO, 0x7b)          \

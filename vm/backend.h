@@ -93,6 +93,8 @@ struct fetch_state {
 	BACKEND_OP(bool, can_inject, (struct vcpu * vcpu, enum event_kind kind))                       \
 	/* Ask for an exit as soon as an event of this kind could be delivered, or no more. */         \
 	BACKEND_OP(void, want_window, (struct vcpu * vcpu, enum event_kind kind, bool want))           \
+	/* Exit at PAUSE, or after some of them in a row; or not. */                                   \
+	BACKEND_OP(void, want_pauses, (struct vcpu * vcpu, bool want))                                 \
 	/* An NMI was delivered, or an IRET executed, not by the CPU: no NMI until IRET, or again. */  \
 	BACKEND_OP(void, block_nmis, (struct vcpu * vcpu, bool block))                                 \
 	/* The vCPU has executed an instruction: an interrupt shadow before it is over. */             \

@@ -23,7 +23,8 @@ enum exit_kind {
 	EXIT_CR_ACCESS, /* MOV to or from a control register, CLTS, LMSW */
 	EXIT_INTR_WINDOW, /* the guest can take an interrupt now */
 	EXIT_NMI_WINDOW, /* the guest can take an NMI now */
-	EXIT_NOP, /* intercepted, and nothing to do but step over it (WBINVD, PAUSE ...) */
+	EXIT_NOP, /* intercepted, and nothing to do but step over it (WBINVD ...) */
+	EXIT_PAUSE, /* PAUSE, where want_pauses asks for it */
 	EXIT_UD, /* an instruction this VM does not have: #UD */
 	EXIT_EXCEPTION, /* an intercepted exception: the guest's own, to be handed back */
 	EXIT_SHUTDOWN, /* triple fault */

@@ -49,6 +49,16 @@ static void exit_nop(struct vcpu *vcpu, const struct vm_exit *exit)
 	vcpu_skip(vcpu, exit);
 }
 
+/*
+ * It waits for something in a loop. What it waits for may be done by a vCPU that cannot run until
+ * this one's slice is over.
+ */
+static void exit_pause(struct vcpu *vcpu, const struct vm_exit *exit)
+{
+	if (vcpu_skip(vcpu, exit))
+		atomic_fetch_or(&vcpu->requests, REQUEST_RESCHED);
+}
+
 static void exit_ud(struct vcpu *vcpu, const struct vm_exit *exit __unused)
 {
 	vcpu_exception(vcpu, VECTOR_GUEST_UD);
@@ -107,6 +117,7 @@ static void (*const handlers[EXIT_KINDS])(struct vcpu *vcpu, const struct vm_exi
 	[EXIT_INTR_WINDOW] = exit_window,
 	[EXIT_NMI_WINDOW] = exit_window,
 	[EXIT_NOP] = exit_nop,
+	[EXIT_PAUSE] = exit_pause,
 	[EXIT_UD] = exit_ud,
 	[EXIT_EXCEPTION] = exit_exception,
 	[EXIT_SHUTDOWN] = exit_shutdown,

@@ -202,10 +202,9 @@ void vcpu_skip_by(struct vcpu *vcpu, const struct fetch_state *state, u32 len)
 
 /* Intercepted instructions of two bytes, which nearly always come without prefixes. */
 static const u16 plain_opcodes[EXIT_KINDS] = {
-	[EXIT_CPUID] = 0xa20f,
-	[EXIT_RDMSR] = 0x320f,
-	[EXIT_WRMSR] = 0x300f,
-	[EXIT_NOP] = 0x090f, /* WBINVD */
+	[EXIT_CPUID] = 0xa20f, [EXIT_RDMSR] = 0x320f,
+	[EXIT_WRMSR] = 0x300f, [EXIT_NOP] = 0x090f, /* WBINVD */
+	[EXIT_PAUSE] = 0x90f3,
 };
 
 /* The length of the exiting instruction when it is plain and its page is remembered, otherwise 0. */

@@ -191,7 +191,12 @@ static struct vcpu *pick(struct sched *sched, u64 *deadline)
 		if (!vcpu_runnable(vcpu))
 			continue;
 		runnable++;
-		next = next ? next : vcpu;
+		if (!next) {
+			next = vcpu;
+			next->crowded = false;
+		} else if (vcpu->vm == next->vm) {
+			next->crowded = true;
+		}
 	}
 	if (!next)
 		return NULL;
@@ -259,6 +264,7 @@ void sched_run(void)
 		next->armed = deadline;
 		arm_timer(MIN(deadline, clock_ns() + MAX_RUN_NS));
 		switch_to(sched, next);
+		backend->want_pauses(next, next->crowded);
 		sched->running = true;
 		vcpu_run(next);
 		sched->running = false;

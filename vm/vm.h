@@ -44,10 +44,11 @@ struct vcpu {
 	struct vm *vm; /* [const] */
 	void *control; /* [self] the back end's */
 	struct vm_event pending; /* [self] to deliver at the next entry, before anything new */
-	bool halted; /* [self] in HLT, or waiting for a start-up IPI */
 	bool in_shadow; /* [self] the last exit came with an interrupt shadow */
-	bool between; /* [self] an exit came between two instructions, not by one */
 	bool window; /* [self] an interrupt or NMI waits for the guest to be able to take it */
+	bool halted; /* [self] in HLT, or waiting for a start-up IPI */
+	bool crowded; /* [self] another vCPU of its VM waits for its CPU */
+	bool between; /* [self] an exit came between two instructions, not by one */
 	u32 signals; /* [devices] SIGNAL_*: those that its CPU has not seen to */
 	u8 start_page; /* [devices] of SIGNAL_START: the 4 KiB page to start at */
 	bool waits; /* [devices] for a start-up IPI */

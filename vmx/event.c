@@ -33,11 +33,9 @@ bool vmx_can_inject(struct vcpu *vcpu, enum event_kind kind)
 	return vcpu->regs.rflags & RFLAGS_IF;
 }
 
-void vmx_want_window(struct vcpu *vcpu, enum event_kind kind, bool want)
+/* A control that comes and goes; *asked: whether it is on. */
+static void set_control(bool *asked, bool want, u32 control)
 {
-	struct vmx_vcpu *vmx = vmx_of(vcpu);
-	u32 control = kind == EVENT_NMI ? PROC_NMI_WINDOW : PROC_INTR_WINDOW;
-	bool *asked = kind == EVENT_NMI ? &vmx->nmi_window : &vmx->intr_window;
 	u32 controls;
 
 	if (*asked == want)
@@ -45,6 +43,21 @@ void vmx_want_window(struct vcpu *vcpu, enum event_kind kind, bool want)
 	*asked = want;
 	controls = vmcs_read32(VMCS_PROC_CONTROLS) & ~control;
 	vmcs_write32(VMCS_PROC_CONTROLS, controls | (want ? control : 0));
+}
+
+void vmx_want_window(struct vcpu *vcpu, enum event_kind kind, bool want)
+{
+	struct vmx_vcpu *vmx = vmx_of(vcpu);
+
+	if (kind == EVENT_NMI)
+		set_control(&vmx->nmi_window, want, PROC_NMI_WINDOW);
+	else
+		set_control(&vmx->intr_window, want, PROC_INTR_WINDOW);
+}
+
+void vmx_want_pauses(struct vcpu *vcpu, bool want)
+{
+	set_control(&vmx_of(vcpu)->pauses, want, PROC_PAUSE_EXITING);
 }
 
 void vmx_block_nmis(struct vcpu *vcpu __unused, bool block)

@@ -206,7 +206,7 @@ void vmx_vcpu_reset(struct vcpu *vcpu)
 	vmx_set_reg(vcpu, VREG_PAT, PAT_RESET);
 	vmx_set_reg(vcpu, VREG_DR6, DR6_RESET);
 	vmx_set_reg(vcpu, VREG_DR7, DR7_FIXED_1);
-	vmx->intr_window = vmx->nmi_window = vmx->injected = false;
+	vmx->intr_window = vmx->nmi_window = vmx->pauses = vmx->injected = false;
 	vmx_flush(vcpu);
 }
 

@@ -29,6 +29,7 @@ struct vmx_vcpu {
 	bool launched; /* [self] since it was loaded: VMRESUME, not VMLAUNCH */
 	bool refused; /* [self] the last entry ended in VMfail: there was no exit */
 	bool intr_window, nmi_window; /* [self] asked for by want_window */
+	bool pauses; /* [self] asked for by want_pauses */
 	bool injected; /* [self] the next entry delivers an event */
 	bool changed; /* [self] restricted: see whether VMX can enter it */
 	bool identity; /* [self] restricted: its paging is off, and cr3 is its CR3 */
@@ -100,6 +101,7 @@ void vmx_set_pdptes(struct vcpu *vcpu, const u64 *pdptes);
 void vmx_inject(struct vcpu *vcpu, const struct vm_event *event);
 bool vmx_can_inject(struct vcpu *vcpu, enum event_kind kind);
 void vmx_want_window(struct vcpu *vcpu, enum event_kind kind, bool want);
+void vmx_want_pauses(struct vcpu *vcpu, bool want);
 void vmx_block_nmis(struct vcpu *vcpu, bool block);
 void vmx_clear_shadow(struct vcpu *vcpu);
 /* An event in the manual's format, with its error code in a field of its own. */

@@ -152,12 +152,13 @@ static void test_dead_msrs(void **state)
 	memset(&ones, 0xff, sizeof(ones));
 	assert_false(vmx_controls_choose(&ones, &c, whole, sizeof(whole)));
 	assert_string_equal(
-		whole, "PROC.INTR_WINDOW off, PROC.INVLPG_EXITING off, "
-		       "PROC.RDTSC_EXITING off, PROC.CR3_LOAD_EXITING off, "
-		       "PROC.CR3_STORE_EXITING off, PROC.NMI_WINDOW off, ENTRY.GUEST_64_BIT off, "
-		       "PIN bits ffffff80 off, PROC bits 4a260001 off, "
-		       "PROC2 bits fffdff15 off, EXIT bits ff809000 off, "
-		       "ENTRY bits ffff2c00 off");
+		whole,
+		"PROC.INTR_WINDOW off, PROC.INVLPG_EXITING off, "
+		"PROC.RDTSC_EXITING off, PROC.CR3_LOAD_EXITING off, "
+		"PROC.CR3_STORE_EXITING off, PROC.NMI_WINDOW off, PROC.PAUSE_EXITING off, ENTRY.GUEST_64_BIT off, "
+		"PIN bits ffffff80 off, PROC bits a260001 off, "
+		"PROC2 bits fffdff15 off, EXIT bits ff809000 off, "
+		"ENTRY bits ffff2c00 off");
 }
 
 int main(void)
