@@ -31,12 +31,19 @@ mebibytes() {
 	esac
 }
 
-# guest_machine: MEM and SMP, as the variables mem, mib (of the guest) and smp.
+# As many CPUs as emulators take, when nobody asks for a number.
+MAX_CPUS=8
+
+# guest_machine: MEM and SMP, of the guest, and CPUS, of the machine, as the variables mem, mib, smp
+# and cpus.
 guest_machine() {
 	mem=${MEM:-512M}
 	smp=${SMP:-2}
 	mib=$(mebibytes "$mem") || die "MEM=$mem is not a size such as 512M or 2G"
-	[[ $smp =~ ^[1-9][0-9]*$ ]] || die "SMP=$smp is not a number of CPUs"
+	[[ $smp =~ ^[1-9][0-9]?$ && $smp -le 64 ]] || die "SMP=$smp is not a number of CPUs, 1 to 64"
+	# shellcheck disable=SC2034
+	cpus=${CPUS:-$((smp < MAX_CPUS ? smp : MAX_CPUS))}
+	[[ $cpus =~ ^[1-9][0-9]{0,2}$ ]] || die "CPUS=$cpus is not a number of CPUs"
 }
 
 # guest_files GUEST: sets guest_name, guest_kernel and guest_initrd (empty: none). GUEST is

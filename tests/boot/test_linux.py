@@ -53,7 +53,7 @@ def test_prompt_command_power_off(linux):
 
 
 # A load of pipes and processes; each line is the sum of the same bytes.
-LOAD = ("for i in 1 2 3 4 5 6 7 8 9 10 11 12; do (dd if=/dev/zero bs=64k count=50 2>/dev/null | "
+LOAD = ("for i in 1 2 3 4 5 6 7 8 9 10 11 12; do (dd if=/dev/zero bs=64k count=10 2>/dev/null | "
         "md5sum) & done | sort | uniq -c | sed 's/^ */sums=/'; wait")
 
 
