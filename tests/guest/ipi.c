@@ -7,13 +7,12 @@
 
 #include "tests/guest/lib/pic.h"
 
-#define SETTLE_US 200u
 #define FLAT 0xffffffffu
 #define CLUSTERS 0x0fffffffu
 
 u32 cpus;
 volatile u32 got[SMP_MAX];
-static volatile bool waiting[SMP_MAX];
+static volatile bool waiting[SMP_MAX], settled[SMP_MAX];
 static volatile u32 logical_model;
 
 static void on_count(struct trap_frame *frame)
@@ -21,6 +20,24 @@ static void on_count(struct trap_frame *frame)
 	(void)frame;
 	got[smp_id()]++;
 	lapic_eoi();
+}
+
+static void on_settle(struct trap_frame *frame)
+{
+	(void)frame;
+	settled[smp_id()] = true;
+	lapic_eoi();
+}
+
+void settle(void)
+{
+	irq_enable();
+	for (u32 id = 0; id < cpus; id++) {
+		settled[id] = false;
+		smp_ipi(id, ICR_ASSERT | VEC_SETTLE);
+		WAIT_FOR(settled[id]);
+	}
+	irq_disable();
 }
 
 static u32 own_logical_id(u32 id)
@@ -70,16 +87,17 @@ static u64 who_got(void)
 	return mask;
 }
 
-/* Send, and wait for all of want; a moment more, for any that should not get it. */
-static u64 send(u32 dest, u32 command, u64 want)
+/* Who gets it, and nobody twice. */
+static u64 send(u32 dest, u32 command)
 {
 	for (u32 id = 0; id < cpus; id++)
 		got[id] = 0;
 	smp_ipi(dest, command | ICR_ASSERT | VEC_COUNT);
-	irq_enable();
-	WAIT_FOR((who_got() & want) == want);
-	clock_wait_us(SETTLE_US);
-	irq_disable();
+	settle();
+	for (u32 id = 0; id < cpus; id++) {
+		if (got[id] > 1)
+			return ~0ull;
+	}
 	return who_got();
 }
 
@@ -103,13 +121,13 @@ static void test_physical(const char *how)
 	bool each = true;
 
 	for (u32 id = 0; id < cpus; id++)
-		each &= send(id, ICR_FIXED, BIT(id)) == BIT(id);
+		each &= send(id, ICR_FIXED) == BIT(id);
 	tap_ok(each, "%s: a physical id is one CPU", how);
-	tap_eq(send(cpus, ICR_FIXED, 0), 0, "%s: one that is not there is none", how);
-	tap_eq(send(0xff, ICR_FIXED, all), all, "%s: FF is all", how);
-	tap_eq(send(0, ICR_ALL, all), all, "%s: the shorthand for all", how);
-	tap_eq(send(0, ICR_OTHERS, all - 1), all - 1, "%s: the one for all others", how);
-	tap_eq(send(1, ICR_SELF, 1), 1, "%s: and the one for itself", how);
+	tap_eq(send(cpus, ICR_FIXED), 0, "%s: one that is not there is none", how);
+	tap_eq(send(0xff, ICR_FIXED), all, "%s: FF is all", how);
+	tap_eq(send(0, ICR_ALL), all, "%s: the shorthand for all", how);
+	tap_eq(send(0, ICR_OTHERS), all - 1, "%s: the one for all others", how);
+	tap_eq(send(1, ICR_SELF), 1, "%s: and the one for itself", how);
 }
 
 static void test_logical(u32 model, const char *name)
@@ -123,12 +141,12 @@ static void test_logical(u32 model, const char *name)
 	for (u32 i = 0; i < ARRAY_SIZE(dests); i++) {
 		u64 want = logical_targets(dests[i]), mask;
 
-		mask = send(dests[i], ICR_LOGICAL | ICR_FIXED, want);
+		mask = send(dests[i], ICR_LOGICAL | ICR_FIXED);
 		if (mask != want)
 			tap_diag("%s %x: to %lx, not %lx", name, dests[i], (ulong)mask,
 				 (ulong)want);
 		fixed &= mask == want;
-		mask = send(dests[i], ICR_LOGICAL | ICR_LOWEST, 0);
+		mask = send(dests[i], ICR_LOGICAL | ICR_LOWEST);
 		lowest &= want ? mask && !(mask & (mask - 1)) && !(mask & ~want) : !mask;
 	}
 	tap_ok(fixed, "logical ids, %s: all that are meant get it", name);
@@ -142,9 +160,10 @@ static void test_lowest_priority(void)
 
 	logical_model = FLAT;
 	start_waiting(true);
-	lapic_write(LAPIC_TPR, 0xf0);
+	/* Below what settle() sends. */
+	lapic_write(LAPIC_TPR, 0x40);
 	for (u32 i = 0; i < 20; i++)
-		passed_over &= !(send(0xff, ICR_LOGICAL | ICR_LOWEST, 0) & 1);
+		passed_over &= !(send(0xff, ICR_LOGICAL | ICR_LOWEST) & 1);
 	lapic_write(LAPIC_TPR, 0);
 	tap_ok(passed_over, "a CPU with a high task priority is passed over");
 }
@@ -152,10 +171,10 @@ static void test_lowest_priority(void)
 /* What these do is nothing. */
 static void test_others(void)
 {
-	tap_eq(send(0xff, ICR_SMI, 0), 0, "an SMI is ignored");
-	tap_eq(send(0xff, 0x300, 0), 0, "so is the reserved mode");
-	tap_eq(send(0xff, 0x700, 0), 0, "so is ExtINT");
-	tap_eq(send(1, ICR_STARTUP, 0), 0, "and a start-up IPI to a CPU that runs");
+	tap_eq(send(0xff, ICR_SMI), 0, "an SMI is ignored");
+	tap_eq(send(0xff, 0x300), 0, "so is the reserved mode");
+	tap_eq(send(0xff, 0x700), 0, "so is ExtINT");
+	tap_eq(send(1, ICR_STARTUP), 0, "and a start-up IPI to a CPU that runs");
 }
 
 void guest_main(void)
@@ -167,6 +186,7 @@ void guest_main(void)
 	if (cpus < 2)
 		tap_bail_out("this guest needs two CPUs at least: smp=2");
 	trap_set_handler(VEC_COUNT, on_count);
+	trap_set_handler(VEC_SETTLE, on_settle);
 	logical_model = FLAT;
 	start_waiting(true);
 	test_physical("halted");

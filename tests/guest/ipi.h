@@ -9,6 +9,7 @@
 #include "tests/guest/lib/tap.h"
 #include "tests/guest/lib/trap.h"
 
+#define VEC_SETTLE 0x51u /* of a lower priority than all others */
 #define VEC_COUNT 0x61u
 #define VEC_TOKEN 0x62u
 #define VEC_TICK 0x63u
@@ -20,6 +21,9 @@ extern volatile u32 got[SMP_MAX]; /* VEC_COUNT, by CPU */
 
 /* Let all others wait for interrupts, halted or not. */
 void start_waiting(bool halted);
+
+/* Wait until all interrupts that were sent before have been taken. */
+void settle(void);
 
 /* ipi_nmi.c: of one to the first CPU, and to others. */
 void test_nmi(void);

@@ -154,7 +154,7 @@ static bool irq_comes_to(u32 id, u32 dest, u32 entry)
 	WAIT_FOR(irqs[id] >= before[id] + 3);
 	irq_disable();
 	ioapic_write(IOAPIC_PIT_ENTRY, ENTRY_MASKED | VEC_IRQ);
-	clock_wait_us(200);
+	settle();
 	for (u32 i = 0; i < cpus; i++)
 		others |= i != id && irqs[i] != before[i];
 	return irqs[id] >= before[id] + 3 && !others;
