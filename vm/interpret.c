@@ -18,6 +18,7 @@
 
 #define VECTOR_TS 10
 #define OP_IRET 0xcf
+#define OP_XCHG 0x86u
 
 struct emulation {
 	struct vcpu *vcpu;
@@ -25,6 +26,9 @@ struct emulation {
 	struct fetch_state state;
 	struct interp interp;
 	bool in_shadow; /* the step before was an STI or a load of SS */
+	/* What the instruction has read, to write there; size 0: nothing. */
+	u64 read_linear, read_value;
+	unsigned int read_size;
 };
 
 /* Of an access of the interpreter: with whose rights it is made. */
@@ -42,15 +46,33 @@ static int read_memory(void *ctx, u64 linear, unsigned int size, u64 *value, uns
 
 	if (how & INTERP_WILL_WRITE)
 		err = vcpu_probe_write(e->vcpu, e->exit, state, linear, size);
-	return err ? err : vcpu_read_linear(e->vcpu, e->exit, state, linear, value, size);
+	if (!err)
+		err = vcpu_read_linear(e->vcpu, e->exit, state, linear, value, size);
+	if (err || !(how & INTERP_WILL_WRITE))
+		return err;
+	e->read_linear = linear;
+	e->read_value = *value;
+	e->read_size = size;
+	return 0;
+}
+
+/* XCHG is so without the prefix. */
+static bool is_locked(const struct insn *insn)
+{
+	return insn->prefixes & INSN_PFX_LOCK ||
+	       (insn->map == 0 && (insn->opcode & ~1u) == OP_XCHG);
 }
 
 static int write_memory(void *ctx, u64 linear, unsigned int size, u64 value, unsigned int how)
 {
 	struct emulation *e = ctx;
+	const struct fetch_state *state = rights(e, how & INTERP_SUPERVISOR);
 
-	return vcpu_write_linear(e->vcpu, e->exit, rights(e, how & INTERP_SUPERVISOR), linear,
-				 value, size);
+	/* Another vCPU may have been faster: then the whole instruction is done again. */
+	if (is_locked(&e->interp.insn) && e->read_size == size && e->read_linear == linear)
+		return vcpu_replace_linear(e->vcpu, e->exit, state, linear, e->read_value, value,
+					   size);
+	return vcpu_write_linear(e->vcpu, e->exit, state, linear, value, size);
 }
 
 static int fetch(void *ctx, u64 linear, u8 *bytes, size_t *len)
@@ -204,6 +226,7 @@ static bool step(struct emulation *e)
 	enum interp_result result;
 
 	vcpu->emulated++;
+	e->read_size = 0;
 	result = interp_step(interp);
 	/* Even when it faults. */
 	if (interp->insn.map == 0 && interp->insn.opcode == OP_IRET)

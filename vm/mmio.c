@@ -158,6 +158,44 @@ int vcpu_write_linear(struct vcpu *vcpu, const struct vm_exit *exit,
 	return err;
 }
 
+static bool replace(void *memory, u64 old, u64 value, unsigned int size)
+{
+	u8 old8 = (u8)old;
+	u16 old16 = (u16)old;
+	u32 old32 = (u32)old;
+
+	switch (size) {
+	case 1:
+		return atomic_cmpxchg((u8 *)memory, &old8, (u8)value);
+	case 2:
+		return atomic_cmpxchg((u16 *)memory, &old16, (u16)value);
+	case 4:
+		return atomic_cmpxchg((u32 *)memory, &old32, (u32)value);
+	default:
+		return atomic_cmpxchg((u64 *)memory, &old, value);
+	}
+}
+
+int vcpu_replace_linear(struct vcpu *vcpu, const struct vm_exit *exit,
+			const struct fetch_state *state, u64 linear, u64 old, u64 value,
+			unsigned int size)
+{
+	const struct guest_mem *mem = &vcpu->vm->mem;
+	void *memory;
+	gpa_t gpa;
+	int err = translate(vcpu, exit, state, linear, PF_WRITE, &gpa);
+
+	if (err)
+		return err;
+	memory = guest_mem_ptr_write(mem, gpa);
+	if (!memory || on_page(linear, size) < size)
+		return vcpu_write_linear(vcpu, exit, state, linear, value, size);
+	if (!replace(memory, old, value, size))
+		return E_EXIST;
+	guest_mem_written(mem, gpa);
+	return 0;
+}
+
 /*
  * The CPU has translated and checked the address of an only operand already. The offset tells when
  * the guest has changed the instruction behind the CPU's back; then it is translated like any

@@ -68,6 +68,14 @@ int __must_check vcpu_write_linear(struct vcpu *vcpu, const struct vm_exit *exit
 				   const struct fetch_state *state, u64 linear, u64 value,
 				   unsigned int size);
 
+/*
+ * The second half of a locked read and write: write value if what was read, old, is still there.
+ * E_EXIST: it is not, nothing has been written. Across two pages, and to a device, it is a write.
+ */
+int __must_check vcpu_replace_linear(struct vcpu *vcpu, const struct vm_exit *exit,
+				     const struct fetch_state *state, u64 linear, u64 old,
+				     u64 value, unsigned int size);
+
 /* The linear address of a decoded memory operand. */
 u64 vcpu_operand(struct vcpu *vcpu, const struct fetch_state *state, const struct insn *insn);
 

@@ -8,6 +8,7 @@
 #include "tests/guest/lib/clock.h"
 #include "tests/guest/lib/multiboot.h"
 #include "tests/guest/lib/pic.h"
+#include "tests/guest/lib/string.h"
 #include "tests/guest/lib/tap.h"
 #include "tests/guest/lib/trap.h"
 
@@ -158,6 +159,63 @@ static void test_again_and_again(void)
 		smp_init(id);
 }
 
+/*
+ * Real mode, at page COUNT_PAGE: LOCK INC and LOCK XADD of two words, COUNT_TIMES each, then LOCK INC
+ * of a third one.
+ */
+#define COUNT_PAGE 9u
+#define COUNT_TIMES 1500u
+static const u8 count_code[] = {
+	0x31,
+	0xc0,
+	0x8e,
+	0xd8, /* xor ax, ax; mov ds, ax */
+	0xb9,
+	COUNT_TIMES & 0xff,
+	COUNT_TIMES >> 8, /* mov cx */
+	0xf0,
+	0xff,
+	0x06,
+	0x00,
+	0x98, /* lock inc word [9800h] */
+	0xbb,
+	0x01,
+	0x00, /* mov bx, 1 */
+	0xf0,
+	0x0f,
+	0xc1,
+	0x1e,
+	0x02,
+	0x98, /* lock xadd [9802h], bx */
+	0xe2,
+	0xf0, /* loop */
+	0xf0,
+	0xff,
+	0x06,
+	0x04,
+	0x98, /* lock inc word [9804h] */
+	0xfa,
+	0xf4,
+	0xeb,
+	0xfc, /* cli; hlt; jmp */
+};
+
+static void test_locked_in_real_mode(void)
+{
+	volatile u16 *words = (volatile u16 *)0x9800ul;
+
+	memcpy((void *)(ulong)(COUNT_PAGE << 12), count_code, sizeof(count_code));
+	words[0] = words[1] = words[2] = 0;
+	for (u32 id = 1; id < cpus; id++)
+		smp_init(id);
+	for (u32 id = 1; id < cpus; id++)
+		smp_ipi(id, ICR_STARTUP | ICR_ASSERT | COUNT_PAGE);
+	tap_ok(WAIT_FOR(words[2] == cpus - 1) || WAIT_FOR(words[2] == cpus - 1),
+	       "all run in real mode");
+	tap_eq(words[0], (cpus - 1) * COUNT_TIMES, "where LOCK INC is atomic");
+	tap_eq(words[1], (cpus - 1) * COUNT_TIMES, "and LOCK XADD");
+}
+
 static void read_time(u32 id)
 {
 	for (u32 turn = 0; go_on; turn++) {
@@ -207,5 +265,6 @@ void guest_main(void)
 		return;
 	test_state();
 	test_again_and_again();
+	test_locked_in_real_mode();
 	test_time();
 }
