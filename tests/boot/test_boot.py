@@ -132,4 +132,5 @@ def test_run_prints_a_command_that_can_be_pasted(tmp_path):
     pasted = subprocess.run(["sh", "-c", command.removeprefix("Starting ")], cwd=TOP,
                             capture_output=True, text=True, timeout=60, env={"PATH": path})
     assert pasted.stdout and arguments.endswith(pasted.stdout)
-    assert "vm=hello type=kernel mem=64M -- it's a,,b $x" in pasted.stdout
+    assert "vm=hello type=kernel mem=64M smp=3 -- it's a,,b $x" in pasted.stdout
+    assert "-smp\n3\n" in pasted.stdout
