@@ -16,6 +16,7 @@
 #include "mm/dirty_log.h"
 
 #include "lib/err.h"
+#include "lib/string.h"
 #include "mm/heap.h"
 #include "mm/slots.h"
 #include "mm/tdp_change.h"
@@ -53,6 +54,8 @@ void dirty_log_destroy(struct dirty_log *log)
 {
 	chunks_free(log->live, chunk_count(log));
 	chunks_free(log->taken, chunk_count(log));
+	kfree(log->any, log->words / TABLE_WORDS);
+	kfree(log->again, log->words / TABLE_WORDS);
 	kfree(log, sizeof(*log));
 }
 
@@ -66,7 +69,9 @@ struct dirty_log *dirty_log_create(u64 npages, enum dirty_means means)
 	log->words = npages / 64;
 	log->live = chunks_alloc(chunk_count(log));
 	log->taken = chunks_alloc(chunk_count(log));
-	if (log->live && log->taken)
+	log->any = kzalloc(log->words / TABLE_WORDS);
+	log->again = kzalloc(log->words / TABLE_WORDS);
+	if (log->live && log->taken && log->any && log->again)
 		return log;
 	dirty_log_destroy(log);
 	return NULL;
@@ -87,10 +92,52 @@ static bool can_log(const struct tdp *tdp, enum dirty_means means)
 	return means == DIRTY_PROTECT || (tdp->hw_ad && (means != DIRTY_PML || tdp->pml));
 }
 
+/* A harvest under way. */
+struct harvest {
+	struct tdp *tdp;
+	const struct mem_slot *slot;
+	bool flush;
+};
+
+/*
+ * Can an entry of the table that link leads to have become dirty since the last harvest? Only by a
+ * walk, which sets the link's accessed bit; or by one that used a cached link, after the bit was
+ * cleared and before that harvest's round: so after a harvest that has cleared it the table is
+ * looked at once more.
+ */
+static bool table_was_used(struct harvest *harvest, struct tdp_entry link, bool *again)
+{
+	u64 accessed = link.spte & harvest->tdp->fmt->accessed;
+	bool used = accessed || *again;
+
+	*again = accessed;
+	/* If somebody else is changing it, its bit is left to the next harvest. */
+	if (accessed && atomic_cmpxchg(link.sptep, &link.spte, link.spte & ~accessed))
+		harvest->flush = true;
+	return used;
+}
+
 static void forget_all(struct dirty_log *log)
 {
 	for (u64 i = 0; i < log->words; i++)
 		atomic_store(&log->live[i / DIRTY_CHUNK_WORDS][i % DIRTY_CHUNK_WORDS], 0ull);
+}
+
+/* The tables that are there have been used; what counts is from now on. True: needs a flush. */
+static bool forget_uses(struct tdp *tdp, const struct mem_slot *slot)
+{
+	struct harvest harvest = { .tdp = tdp, .slot = slot };
+
+	for (u64 i = 0; i < slot->npages; i += TABLE_ENTRIES) {
+		struct tdp_entry link;
+
+		tlb_walk_begin(&tdp->tlb);
+		link = tdp_entry_end(tdp, GFN(slot->base.raw + i), LEVEL_2M);
+		if (spte_is_table(tdp->fmt, link.spte, link.level))
+			table_was_used(&harvest, link, &slot->log->again[i / TABLE_ENTRIES]);
+		tlb_walk_end();
+	}
+	return harvest.flush;
 }
 
 /* From the table on faults know of the log; then what the tree had before has to. */
@@ -98,6 +145,8 @@ static int log_publish(struct tdp *tdp, const struct mem_slot *old, const struct
 		       bool eager, const struct slot_table **table)
 {
 	gfn_t end = GFN(slot->base.raw + slot->npages);
+	u64 generation;
+	bool used;
 	int err;
 
 	/* Before the table, so that a zap which does not see it is one of the walks waited for. */
@@ -115,7 +164,11 @@ static int log_publish(struct tdp *tdp, const struct mem_slot *old, const struct
 	/* What cannot be split now is so later, in a fault. */
 	if (eager && tdp_split(tdp, slot->base, end))
 		log_info("dirty log: not enough memory to split all huge pages ahead");
+	used = slot->log->means == DIRTY_BITS && forget_uses(tdp, slot);
+	generation = atomic_load(&tdp->tlb.generation);
 	tdp_pass(tdp, slot->base, end, rearm, slot->log);
+	if (used && atomic_load(&tdp->tlb.generation) == generation)
+		tlb_shootdown(&tdp->tlb);
 	return 0;
 }
 
@@ -185,82 +238,101 @@ int dirty_log_stop(struct tdp *tdp, gfn_t base)
 	return err;
 }
 
-/* A harvest under way. */
-struct harvest {
-	struct tdp *tdp;
-	const struct mem_slot *slot;
-	bool flush;
-};
-
-/* The lowest table that begins with gfn, or NULL: no 4 KiB leaf can be there. */
-static u64 *lowest_table(const struct tdp *tdp, gfn_t gfn)
-{
-	struct tdp_entry entry = tdp_entry_lowest(tdp->fmt, tdp_entry_root(tdp, gfn));
-
-	return entry.level == LEVEL_4K ? entry.sptep : NULL;
-}
-
-/* Let the next write by a leaf be noticed. True: it would not have been. */
-static inline bool spte_rearm(struct harvest *harvest, u64 *sptep)
+/*
+ * Let the next write by a leaf be noticed: take bits from it, by which it would not be. True: it had
+ * some.
+ */
+static inline bool spte_rearm(struct harvest *harvest, u64 *sptep, u64 bits)
 {
 	const struct tdp *tdp = harvest->tdp;
 	u64 spte = atomic_load(sptep);
 
-	while (spte_is_counted(tdp->fmt, spte)) {
-		u64 new = rearm(tdp, spte, LEVEL_4K, harvest->slot->log);
+	for (;;) {
+		u64 new = spte & ~bits;
 
-		if (new == spte)
+		/* The right to write of one that is aged is elsewhere. */
+		if (unlikely(spte_is_aged(spte)))
+			new = rearm(tdp, spte, LEVEL_4K, harvest->slot->log);
+		if (new == spte || !spte_is_counted(tdp->fmt, spte))
 			return false;
-		if (!atomic_cmpxchg(sptep, &spte, new))
-			continue;
-		harvest->flush = true;
-		return true;
+		if (atomic_cmpxchg(sptep, &spte, new))
+			break;
 	}
-	return false;
+	harvest->flush = true;
+	return true;
 }
 
-static void word_rearm(struct harvest *harvest, u64 *sptes, u64 word)
+static void word_rearm(struct harvest *harvest, u64 *sptes, u64 word, u64 bits)
 {
 	for (; word; word &= word - 1)
-		spte_rearm(harvest, &sptes[__builtin_ctzll(word)]);
+		spte_rearm(harvest, &sptes[__builtin_ctzll(word)], bits);
 }
 
-/* Which of 64 entries have their dirty bit set; it is cleared. */
-static u64 word_scan(struct harvest *harvest, u64 *sptes)
+/* Which of 64 entries have their dirty bit set; it is cleared. Few are: look at eight at once. */
+static u64 word_scan(struct harvest *harvest, u64 *sptes, u64 dirty)
 {
-	u64 dirty = harvest->tdp->fmt->dirty;
 	u64 word = 0;
 
-	for (u32 i = 0; i < 64; i++) {
-		if (unlikely(atomic_load(&sptes[i]) & dirty) && spte_rearm(harvest, &sptes[i]))
-			word |= BIT(i);
+	for (u32 i = 0; i < 64; i += 8) {
+		u64 any = 0;
+
+#pragma GCC unroll 8
+		for (u32 j = 0; j < 8; j++)
+			any |= atomic_load(&sptes[i + j]);
+		if (likely(!(any & dirty)))
+			continue;
+		for (u32 j = i; j < i + 8; j++) {
+			if (atomic_load(&sptes[j]) & dirty)
+				word |= (u64)spte_rearm(harvest, &sptes[j], dirty) << j;
+		}
 	}
 	return word;
 }
 
-/* The words of one lowest table: 512 pages, in one walk. */
+/* Take the words of one lowest table from the log. False: all are 0, or there is a better way. */
+static bool take_words(u64 *live, u64 *taken)
+{
+	u64 any = 0;
+
+#pragma GCC unroll 8
+	for (u32 i = 0; i < TABLE_WORDS; i++)
+		any |= atomic_load(&live[i]);
+	if (likely(!any))
+		return false;
+	for (u32 i = 0; i < TABLE_WORDS; i++)
+		taken[i] = atomic_load(&live[i]) ? atomic_xchg(&live[i], 0ull) : 0;
+	return true;
+}
+
+/* The words of one lowest table, 512 pages, from word first on, in one walk. */
 static void take_table(struct harvest *harvest, u64 first)
 {
+	const struct spte_format *fmt = harvest->tdp->fmt;
 	struct dirty_log *log = harvest->slot->log;
 	u64 *live = &log->live[first / DIRTY_CHUNK_WORDS][first % DIRTY_CHUNK_WORDS];
 	u64 *taken = &log->taken[first / DIRTY_CHUNK_WORDS][first % DIRTY_CHUNK_WORDS];
-	bool scan = log->means == DIRTY_BITS;
-	u64 *sptes = NULL;
-	u64 any = 0;
+	bool any = take_words(live, taken), scan = log->means == DIRTY_BITS;
+	struct tdp_entry link;
+	u64 *sptes;
 
-	for (u32 i = 0; i < TABLE_WORDS; i++) {
-		taken[i] = atomic_load(&live[i]) ? atomic_xchg(&live[i], 0ull) : 0;
-		any |= taken[i];
-	}
-	if (!any && !scan)
+	log->any[first / TABLE_WORDS] = any;
+	if (likely(!any && !scan))
 		return;
 	tlb_walk_begin(&harvest->tdp->tlb);
-	sptes = lowest_table(harvest->tdp, GFN(harvest->slot->base.raw + first * 64));
-	for (u32 i = 0; sptes && i < TABLE_WORDS; i++) {
-		if (scan)
-			taken[i] |= word_scan(harvest, &sptes[i * 64]);
-		else
-			word_rearm(harvest, &sptes[i * 64], taken[i]);
+	link = tdp_entry_end(harvest->tdp, GFN(harvest->slot->base.raw + first * 64), LEVEL_2M);
+	sptes = hpa_to_ptr(spte_hpa(fmt, link.spte));
+	if (link.level > LEVEL_2M || !spte_is_table(fmt, link.spte, link.level)) {
+		/* Nothing can have been written by a leaf of 4 KiB. */
+	} else if (!scan) {
+		for (u32 i = 0; i < TABLE_WORDS; i++)
+			word_rearm(harvest, &sptes[i * 64], taken[i],
+				   log->means == DIRTY_PROTECT ? fmt->write : fmt->dirty);
+	} else if (table_was_used(harvest, link, &log->again[first / TABLE_WORDS])) {
+		if (!any)
+			memset(taken, 0, TABLE_WORDS * sizeof(u64));
+		log->any[first / TABLE_WORDS] = true;
+		for (u32 i = 0; i < TABLE_WORDS; i++)
+			taken[i] |= word_scan(harvest, &sptes[i * 64], fmt->dirty);
 	}
 	tlb_walk_end();
 }
@@ -268,11 +340,18 @@ static void take_table(struct harvest *harvest, u64 first)
 static void hand_on(const struct mem_slot *slot, void (*fn)(void *ctx, gfn_t gfn, u64 bits),
 		    void *ctx)
 {
-	for (u64 i = 0; i < slot->log->words; i++) {
-		u64 word = slot->log->taken[i / DIRTY_CHUNK_WORDS][i % DIRTY_CHUNK_WORDS];
+	const struct dirty_log *log = slot->log;
 
-		if (word)
-			fn(ctx, GFN(slot->base.raw + i * 64), word);
+	for (u64 first = 0; first < log->words; first += TABLE_WORDS) {
+		const u64 *taken;
+
+		if (likely(!log->any[first / TABLE_WORDS]))
+			continue;
+		taken = &log->taken[first / DIRTY_CHUNK_WORDS][first % DIRTY_CHUNK_WORDS];
+		for (u32 i = 0; i < TABLE_WORDS; i++) {
+			if (taken[i])
+				fn(ctx, GFN(slot->base.raw + (first + i) * 64), taken[i]);
+		}
 	}
 }
 

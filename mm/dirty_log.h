@@ -25,6 +25,8 @@ struct dirty_log {
 	u64 words; /* [const] one for 64 pages */
 	u64 **live; /* [atomic] by chunks: written since the last harvest, as far as is known */
 	u64 **taken; /* [slots_lock] what the harvest under way has found */
+	bool *any; /* [slots_lock] in any of the words of 512 pages */
+	bool *again; /* [slots_lock] DIRTY_BITS: look at the entries of these in any case */
 };
 
 /* Note that page index of the slot is written. */

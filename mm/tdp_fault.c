@@ -112,7 +112,7 @@ static __noinline enum tdp_result mend(struct tdp *tdp, const struct mem_slot *s
 static inline enum tdp_result resolve(struct tdp *tdp, const struct mem_slot *slot, gfn_t gfn,
 				      unsigned int access)
 {
-	struct tdp_entry entry = tdp_entry_end(tdp, gfn);
+	struct tdp_entry entry = tdp_entry_end(tdp, gfn, LEVEL_4K);
 	enum tdp_result result;
 
 	for (;;) {

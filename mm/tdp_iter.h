@@ -67,15 +67,18 @@ static inline struct tdp_entry tdp_entry_lowest(const struct spte_format *fmt,
 	return entry;
 }
 
-/* The one from the root: the same in few instructions, as each fault begins with it. */
-static inline struct tdp_entry tdp_entry_end(const struct tdp *tdp, gfn_t gfn)
+/*
+ * From the root down to the entry that is no table, or at level lowest, a constant: in few
+ * instructions, as each fault begins with it.
+ */
+static inline struct tdp_entry tdp_entry_end(const struct tdp *tdp, gfn_t gfn, unsigned int lowest)
 {
 	const struct spte_format *fmt = tdp->fmt;
 	u64 link = fmt->present, leaf = fmt->present | fmt->large;
 	struct tdp_entry entry = tdp_entry_root(tdp, gfn);
 
 #pragma GCC unroll 3
-	for (unsigned int level = TDP_ROOT_LEVEL - 1; level >= LEVEL_4K; level--) {
+	for (unsigned int level = TDP_ROOT_LEVEL - 1; level >= lowest; level--) {
 		if ((entry.spte & leaf) != link)
 			break;
 		entry = tdp_entry_read(hpa_to_ptr(spte_hpa(fmt, entry.spte)), level, gfn);

@@ -79,6 +79,16 @@ static inline u64 *cpu_entry(u64 gpa, unsigned int *level)
 	return entry.sptep;
 }
 
+/* A walk of the CPU sets the accessed bit of all that it comes by. */
+static inline void cpu_walk(u64 gpa)
+{
+	struct tdp_entry entry = tdp_entry_root(&tdp, live_gfn(gpa));
+
+	for (; spte_is_table(tdp.fmt, entry.spte, entry.level);
+	     entry = tdp_entry_below(tdp.fmt, entry))
+		*entry.sptep |= tdp.fmt->accessed;
+}
+
 /*
  * The guest writes: by a fault where the tree does not let it, and with the dirty bit that a CPU
  * with hw_ad sets, which it lists when the means is PML. False: the write is one to a device.
@@ -101,6 +111,7 @@ static inline bool cpu_write(u64 gpa)
 	if (tdp.hw_ad) {
 		if (!(*sptep & tdp.fmt->dirty) && slot->log && slot->log->means == DIRTY_PML)
 			dirty_log_mark(slot, live_gfn(gpa));
+		cpu_walk(gpa);
 		*sptep |= tdp.fmt->accessed | tdp.fmt->dirty;
 	}
 	book_note(gpa, 1);

@@ -199,8 +199,10 @@ static void test_nothing(void **state)
 		assert_int_equal(book_harvest(), 0);
 		for (u64 gpa = BASE; gpa < BASE + MIB(4); gpa += PAGE_SIZE)
 			cpu_read(gpa);
+		/* By dirty bits, tables that were walked are to be noticed anew. */
+		assert_in_range(book_harvest(), 0, means == DIRTY_BITS);
 		assert_int_equal(book_harvest(), 0);
-		assert_int_equal(book_harvest(), 0);
+		before = rounds();
 		/* The hypervisor's writes to what no guest could have written need none either. */
 		assert_true(host_write(BASE + MIB(512)));
 		assert_int_equal(book_harvest(), 0);

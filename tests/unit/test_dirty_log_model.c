@@ -90,7 +90,7 @@ static void harvest(void)
 	bool any = book_count(book.dirty) != 0;
 	u64 rounds = book_harvest();
 
-	assert_true(rounds <= any);
+	assert_true(rounds <= (any || book.means == DIRTY_BITS));
 	/* What is reported is not reported again. */
 	assert_int_equal(book_harvest(), 0);
 }

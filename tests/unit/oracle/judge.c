@@ -323,6 +323,8 @@ void judge_entry(u64 *sptep, u64 old, u64 new)
 		entry_gone(sptep, old, table);
 	} else if (!spte_is_present(fmt, new)) {
 		return;
+	} else if (spte_is_table(fmt, old, level) && !((old ^ new) & ~fmt->accessed)) {
+		sched.current->removed += !(new & fmt->accessed);
 	} else if (spte_is_table(fmt, new, level)) {
 		leaf_superseded(sptep);
 		table_place(sptep, old, new, table);

@@ -386,8 +386,8 @@ const struct op_kind op_kinds[OP_KINDS] = {
 			  .narrows = true, .protects = true, .max_rounds = 1 },
 	[OP_LOG] = { "log", 1, 6, choose_position, run_log, .shares_round = true, .narrows = true,
 		     .max_rounds = 1 },
-	[OP_HARVEST] = { "harvest", 1, 12, choose_position, run_harvest, .narrows = true,
-			 .max_rounds = 1 },
+	[OP_HARVEST] = { "harvest", 1, 12, choose_position, run_harvest, .shares_round = true,
+			 .narrows = true, .max_rounds = 1 },
 };
 
 struct op op_access(u64 gfn)
