@@ -20,7 +20,7 @@ static inline void live_start_with(const struct tdp_config *config, u64 size, un
 {
 	const struct mem_range ram = { HPA(0), size };
 
-	host_nmi = NULL;
+	leave_spare_cpu();
 	host_alloc_fail(0, false);
 	host_memory_reset(size);
 	assert_int_equal(frames_init(&ram, 1, NULL, 0), 0);
@@ -48,9 +48,8 @@ static inline void live_end(void)
 {
 	struct frame_stats after;
 
+	leave_spare_cpu();
 	host_alloc_fail(0, false);
-	cpus[HOST_SPARE_CPU]->mode = CPU_HOST;
-	cpus[HOST_SPARE_CPU]->space = NULL;
 	tdp_destroy(&tdp);
 	assert_int_equal(tdp.tables.frames, 0);
 	guest_mem_destroy(&fixture_mem);

@@ -67,6 +67,14 @@ static inline void enter_spare_cpu(void (*nmi)(u32 id))
 	cpus[HOST_SPARE_CPU]->mode = CPU_GUEST;
 }
 
+/* Let it be in none, also when the last test has failed halfway. */
+static inline void leave_spare_cpu(void)
+{
+	host_nmi = NULL;
+	cpus[HOST_SPARE_CPU]->space = NULL;
+	cpus[HOST_SPARE_CPU]->mode = CPU_HOST;
+}
+
 /* Memory for tables, the guest memory above, and an empty tree. */
 static inline void fixture_start_with(const struct tdp_config *config)
 {
@@ -75,7 +83,7 @@ static inline void fixture_start_with(const struct tdp_config *config)
 	static u8 level[FIXTURE_SLOTS][1024];
 	static const struct mem_range ram = { HPA(0), MIB(64) };
 
-	host_nmi = NULL;
+	leave_spare_cpu();
 	host_memory_reset(MIB(64));
 	assert_int_equal(frames_init(&ram, 1, NULL, 0), 0);
 	assert_int_equal(heap_init(), 0);
@@ -216,6 +224,7 @@ static inline int start_npt(void **state)
 static inline int end(void **state)
 {
 	(void)state;
+	leave_spare_cpu();
 	tdp_zap(&tdp, GFN(0), GFN(BIT(36)));
 	assert_int_equal(stats().table_pages, 1);
 	assert_int_equal(stats().pages_4k + stats().pages_2m + stats().pages_1g, 0);
