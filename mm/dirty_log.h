@@ -62,7 +62,10 @@ int __must_check dirty_log_start(struct tdp *tdp, gfn_t base, enum dirty_means m
 int __must_check dirty_log_harvest(struct tdp *tdp, gfn_t base,
 				   void (*fn)(void *ctx, gfn_t gfn, u64 bits), void *ctx);
 
-/* Log no more, and let huge pages come back. E_NOENT: no such slot, or it is not logged. */
+/*
+ * Log no more, and let huge pages come back. E_NOENT: no such slot, or it is not logged; E_NOMEM:
+ * none for a table of slots, the log goes on.
+ */
 int __must_check dirty_log_stop(struct tdp *tdp, gfn_t base);
 
 /* A log for so many pages, or NULL: no memory. For mm/ itself. */
