@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What other CPUs do in the middle of a harvest's round, when entries are changed already and the
- * CPU that has written may still write by its old translations.
+ * What other CPUs do in the middle of a round of a harvest, or of a zap of what is logged, when
+ * entries are changed already and the CPU that has written may still write by its old translations;
+ * and for whom a harvest waits.
  */
 #include "dirty_fixture.h"
 
@@ -156,6 +157,111 @@ static void test_dirty_in_harvest(void **state)
 	assert_int_equal(book_harvest(), 0);
 }
 
+static void take(void)
+{
+	memset(book.seen, 0, sizeof(book.seen));
+	assert_int_equal(dirty_log_harvest(&tdp, live_gfn(BASE), book_see, &book), 0);
+}
+
+/* A harvest begins, and there is time enough for it to end, would it not wait. */
+static void start_harvest(void)
+{
+	returned = false;
+	assert_int_equal(pthread_create(&thread, NULL, late_thread, (void *)take), 0);
+	for (u32 i = 0; i < 1000 && !atomic_load(&returned); i++)
+		sched_yield();
+}
+
+/* All that was noted before the harvest's end is in it. */
+static void check_harvested(u64 gpa)
+{
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_false(early);
+	book_note(gpa, 1);
+	assert_memory_equal(book.seen, book.dirty, sizeof(book.seen));
+}
+
+/* A fault has let the CPU write, and is about to say so in the log. */
+static void test_harvest_waits_for_faults(void **state)
+{
+	u64 gpa = BASE + MIB(3);
+	struct tdp_entry entry;
+
+	(void)state;
+	assert_int_equal(dirty_log_start(&tdp, live_gfn(BASE), DIRTY_PROTECT, true), 0);
+	cpu_read(gpa);
+	tlb_walk_begin(&tdp.tlb);
+	entry = tdp_entry_lowest(tdp.fmt, tdp_entry_root(&tdp, live_gfn(gpa)));
+	assert_true(tdp_spte_set(&tdp, &entry, entry.spte | tdp.fmt->write));
+	start_harvest();
+	dirty_log_mark(live_slot(gpa), live_gfn(gpa));
+	early = atomic_load(&returned);
+	tlb_walk_end();
+	check_harvested(gpa);
+	assert_false(spte_access(tdp.fmt, walk_end(gpa).spte) & ACCESS_WRITE);
+}
+
+/* A CPU has a page in its list, which comes into the log when it handles its exit. */
+static void test_harvest_waits_for_lists(void **state)
+{
+	struct tdp_config config = {
+		.fmt = &spte_format_ept, .max_leaf_level = LEVEL_2M, .hw_ad = true, .pml = true
+	};
+	u64 gpa = BASE + MIB(3);
+
+	(void)state;
+	live_end();
+	live_start_with(&config, MIB(64), 48);
+	assert_int_equal(add(BASE, LEN), 0);
+	assert_int_equal(dirty_log_start(&tdp, live_gfn(BASE), DIRTY_PML, true), 0);
+	cpus[HOST_SPARE_CPU]->space = &tdp.tlb;
+	start_harvest();
+	dirty_log_mark(live_slot(gpa), live_gfn(gpa));
+	early = atomic_load(&returned);
+	/* Again and again: the harvest may have begun only now. */
+	while (!atomic_load(&returned)) {
+		atomic_fetch_add(&cpus[HOST_SPARE_CPU]->entries, 1u);
+		sched_yield();
+	}
+	check_harvested(gpa);
+}
+
+static void stop(void)
+{
+	assert_int_equal(dirty_log_stop(&tdp, live_gfn(BASE)), 0);
+}
+
+/* The zap goes on to take notes after its round: the log that it may look at has to wait. */
+static void nmi_stop(u32 id)
+{
+	live_nmi_leave(id);
+	if (kicks++)
+		return;
+	/* Nobody handles an exit, so that is not what keeps it. */
+	cpus[HOST_SPARE_CPU]->space = NULL;
+	assert_int_equal(pthread_create(&thread, NULL, late_thread, (void *)stop), 0);
+	while (live_slot(BASE)->log)
+		sched_yield();
+	for (u32 i = 0; i < 1000 && !atomic_load(&returned); i++)
+		sched_yield();
+	early = atomic_load(&returned);
+}
+
+static void test_stop_in_zap(void **state)
+{
+	(void)state;
+	assert_int_equal(dirty_log_start(&tdp, live_gfn(BASE), DIRTY_BITS, true), 0);
+	assert_true(cpu_write(BASE + MIB(3)));
+	kicks = 0;
+	returned = early = false;
+	enter_spare_cpu(nmi_stop);
+	zap(BASE, BASE + LEN);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_true(kicks);
+	assert_false(early);
+	assert_true(returned);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -163,6 +269,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_harvest_in_protect, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_write_in_harvest, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_dirty_in_harvest, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_harvest_waits_for_faults, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_harvest_waits_for_lists, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_stop_in_zap, setup, teardown),
 	};
 
 	return cmocka_run_group_tests_name("dirty_log_race", tests, NULL, NULL);

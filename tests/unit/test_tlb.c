@@ -184,7 +184,10 @@ static void age_all(void)
 
 static void test_late(void **state)
 {
-	/* The first one is in its round when the second one begins. */
+	/*
+	 * The first one is in its round when the second one begins. With these threads all of
+	 * HOST_CPUS are in use: one more would be taken for the main one.
+	 */
 	static void (*const pairs[][2])(void) = {
 		{ protect_all, protect_all }, { zap_all, zap_all },     { zap_all, protect_all },
 		{ age_all, age_all },         { protect_all, zap_all }, { age_all, zap_all },
