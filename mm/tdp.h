@@ -20,7 +20,7 @@ struct tdp_stats {
 	u64 pf_mmio_spte_created; /* marks that say "a device" */
 	u64 pages_4k, pages_2m, pages_1g; /* leaves mapped now */
 	u64 table_pages; /* table frames owned now, the root included */
-	u64 nx_lpage_splits; /* leaves split, and not joined again, to execute from */
+	u64 nx_lpage_splits; /* tables there are where a huge leaf was not to be executed from */
 	u64 splits, collapses; /* huge leaves taken apart, and made again */
 	u64 pages_freed; /* table frames freed after rounds */
 } __aligned(128);

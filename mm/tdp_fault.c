@@ -8,13 +8,25 @@
 #include "mm/tdp_change.h"
 #include "mm/tdp_leaf.h"
 
+/* The entry has a table to execute from; who takes that apart will find it written there. */
+static void count_nx_split(struct tdp *tdp, const struct tdp_entry *entry)
+{
+	u16 *tag;
+
+	if (!spte_is_table(tdp->fmt, entry->spte, entry->level))
+		return;
+	tag = frame_tag(spte_hpa(tdp->fmt, entry->spte));
+	if (!(atomic_fetch_or(tag, TDP_TABLE_NX_SPLIT) & TDP_TABLE_NX_SPLIT))
+		atomic_count(&tdp_my_stats(tdp)->nx_lpage_splits, 1);
+}
+
 /*
  * Add a new table at an empty entry; if another CPU is faster, what it has put there stays. Like
  * the others here that are rare not inlined, and called with single words: so that the common fault
  * has all it needs in registers.
  */
 static __noinline enum tdp_result table_add(struct tdp *tdp, u64 *sptep, u64 spte, gfn_t gfn,
-					    unsigned int level)
+					    unsigned int level, unsigned int access)
 {
 	struct tdp_entry entry = { .sptep = sptep, .spte = spte, .gfn = gfn, .level = level };
 	hpa_t table;
@@ -23,6 +35,8 @@ static __noinline enum tdp_result table_add(struct tdp *tdp, u64 *sptep, u64 spt
 		return TDP_NOMEM;
 	if (!tdp_spte_add(tdp, &entry, spte_make_table(tdp->fmt, table)))
 		tdp_table_free(tdp, table);
+	else if (level == LEVEL_2M && tdp->nx_huge && (access & ACCESS_EXEC))
+		count_nx_split(tdp, &entry);
 	return TDP_RETRY;
 }
 
@@ -45,23 +59,11 @@ static inline enum tdp_result fill(struct tdp *tdp, const struct mem_slot *slot,
 
 	if (entry.level > LEVEL_4K &&
 	    entry.level > tdp_leaf_level(tdp, slot, entry.gfn, pfn, access))
-		return table_add(tdp, entry.sptep, entry.spte, entry.gfn, entry.level);
+		return table_add(tdp, entry.sptep, entry.spte, entry.gfn, entry.level, access);
 	if (!tdp_spte_add(tdp, &entry, tdp_leaf_make(tdp, slot, pfn, entry.level, access)))
 		return TDP_RETRY;
 	note_write(slot, entry.gfn, access);
 	return TDP_FIXED;
-}
-
-/* The entry was split to execute from; who takes its table apart will find that there. */
-static void count_nx_split(struct tdp *tdp, const struct tdp_entry *entry)
-{
-	u16 *tag;
-
-	if (!spte_is_table(tdp->fmt, entry->spte, entry->level))
-		return;
-	tag = frame_tag(spte_hpa(tdp->fmt, entry->spte));
-	if (!(atomic_fetch_or(tag, TDP_TABLE_NX_SPLIT) & TDP_TABLE_NX_SPLIT))
-		atomic_count(&tdp_my_stats(tdp)->nx_lpage_splits, 1);
 }
 
 /* A huge leaf lacks a right that its pieces may have. */

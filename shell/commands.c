@@ -63,9 +63,10 @@ static void cmd_cpus(u32 argc __unused, char **argv __unused)
 
 		vm_for_each(find_loaded, &loaded);
 		shell_print("cpu index=%u apic=%u mode=%s vcpu=%s interrupts=%llu nmis=%llu "
-			    "ipis-sent=%llu\n",
+			    "ipis-sent=%llu tlb-flushes=%llu\n",
 			    cpu->index, cpu->apic_id, modes[atomic_load(&cpu->mode)], loaded.name,
-			    (ull)cpu->interrupts, (ull)cpu->nmis, (ull)cpu->ipis);
+			    (ull)cpu->interrupts, (ull)cpu->nmis, (ull)cpu->ipis,
+			    (ull)cpu->tlb_flushes);
 	}
 }
 
@@ -116,6 +117,26 @@ static void print_vm(struct vm *vm, void *ctx __unused)
 		    (ull)atomic_load(&tlb->remote_tlb_flush_requests),
 		    (ull)atomic_load(&tlb->ipis_sent), (ull)atomic_load(&tlb->ipis_avoided),
 		    (ull)atomic_load(&tlb->walks_waited));
+}
+
+/* What each CPU has done for a VM. */
+static void print_vm_cpus(struct vm *vm, void *ctx __unused)
+{
+	for (u32 i = 0; i < cpu_count; i++) {
+		const struct tdp_stats *s = &vm->tdp.stats[i];
+
+		shell_print("mmu name=%s cpu=%u pf_fixed=%llu pf_spurious=%llu pf_retry=%llu "
+			    "pf_emulate=%llu splits=%llu pages_freed=%llu\n",
+			    vm->name, i, (ull)s->pf_fixed, (ull)s->pf_spurious, (ull)s->pf_retry,
+			    (ull)s->pf_emulate, (ull)s->splits, (ull)s->pages_freed);
+	}
+}
+
+static void cmd_mmu(u32 argc __unused, char **argv __unused)
+{
+	if (!vm_count())
+		shell_print("no VM\n");
+	vm_for_each(print_vm_cpus, NULL);
 }
 
 static void cmd_vm(u32 argc __unused, char **argv __unused)
@@ -207,6 +228,7 @@ const struct shell_command shell_commands[] = {
 	{ "vm", "the virtual machines", cmd_vm },
 	{ "vcpu", "their virtual CPUs, where each was at its last exit, exits by reason",
 	  cmd_vcpu },
+	{ "mmu", "what each CPU has done in their second-level tables", cmd_mmu },
 	{ "slot", "VM [add|remove|move|ro|rw ...] its memory slots", cmd_slot },
 	{ "dirty", "VM start|harvest|stop|check ... what is written in a slot", cmd_dirty },
 	{ "tree", "VM zap|split|collapse|age its second-level tables", cmd_tree },

@@ -233,6 +233,7 @@ static int vm_build(struct vm *vm, u32 cpu)
 	if (err)
 		goto no_vcpus;
 	cpuid_table_init(&vm->cpuid, vm->vcpu_count);
+	nx_recovery_start(vm);
 	err = platform->create(vm) ? no_memory(vm, "its devices") : 0;
 	if (err)
 		goto no_platform;

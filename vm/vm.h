@@ -76,6 +76,8 @@ struct vm {
 	struct frame_owner owner; /* of guest memory */
 	struct guest_mem mem; /* [const] once built */
 	struct tdp tdp;
+	struct timer nx_recovery; /* nx_recovery.c */
+	u64 nx_recovered; /* [self] of the first vCPU: the gfn where it goes on */
 	struct cpuid_table cpuid; /* [const] */
 	struct spinlock dev_lock; /* all devices and the two spaces below */
 	struct io_space ports, mmio; /* [const] once built */
@@ -176,6 +178,9 @@ int __must_check vm_create(const struct vm_config *config, u32 cpu);
  * last one while others are still being built.
  */
 void vm_start_all(void);
+
+/* nx_recovery.c: huge pages come back, if the VM's configuration forbids to execute from them. */
+void nx_recovery_start(struct vm *vm);
 
 /* What a VM that was stopped with a report counts as having exited with. */
 #define VM_CODE_KILLED 0x7d

@@ -69,6 +69,18 @@ def several_vcpus(linux, vcpus, cpus):
     assert m.wait_exit() == 0
 
 
+@ON_QEMU
+def test_few_shootdown_rounds(linux):
+    """A boot with four vCPUs needs hardly any: nothing is removed, only added."""
+    m = linux(vcpus=4, cpus=4)
+    m.send(texts.ESCAPE)
+    m.expect(texts.PROMPT)
+    m.send("vm\r")
+    taken, fixed = (int(n) for n in m.expect(r"pf_taken=(\d+) pf_fixed=(\d+)").groups())
+    assert taken > fixed > 10
+    assert int(m.expect(r"remote_tlb_flush=(\d+)")[1]) <= 100
+
+
 def test_two_vcpus(linux):
     several_vcpus(linux, 2, 2)
 

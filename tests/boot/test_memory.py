@@ -75,6 +75,26 @@ def test_counters(machine):
     assert int(mmu["pages_freed"]) > 4
 
 
+def test_huge_pages_come_back(machine):
+    """With nx-huge=on a page that was executed from is split; a minute later it is made again."""
+    m = shell_beside(lambda **config: machine(extra=["-icount", "shift=3,sleep=off"], **config),
+                     "hello", "mem=16M nx-huge=on pages=2m", "Hello")
+    assert int(record(ask(m, "vm")[1])["nx_lpage_splits"]) > 0
+    while int(record(ask(m, "vm")[1])["collapses"]) == 0:
+        assert int(record(ask(m, "version")[0])["uptime-ms"]) < 300_000
+    assert "hello" not in ask(m, "vm")[1]
+
+
+def test_every_cpu_counts(machine):
+    m = shell_beside(machine, "dirty", "mem=64M pages=4k", "control block at " + CONTROL)
+    cpus = [record(line) for line in ask(m, "mmu")]
+    assert [cpu["cpu"] for cpu in cpus] == ["0", "1"]
+    vm = record(ask(m, "vm")[0])
+    assert sum(int(cpu["pf_fixed"]) for cpu in cpus) <= int(vm["pf_fixed"])
+    assert int(cpus[1]["pf_fixed"]) > 100
+    assert all("tlb-flushes" in line for line in ask(m, "cpus"))
+
+
 def slots(m):
     return [(s["gpa"], s["size"], s["readonly"]) for s in map(record, ask(m, "slot d"))]
 
