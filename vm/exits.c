@@ -181,16 +181,7 @@ static void run(struct vcpu *vcpu)
 
 void vcpu_run(struct vcpu *vcpu)
 {
-	struct percpu *cpu = this_cpu();
-
-	/* From here on this CPU holds pointers to the guest's memory, and enters with its tables. */
-	atomic_store(&cpu->space, &vcpu->vm->tdp.tlb);
-	/*
-	 * Counted as an entry is, for tlb_wait_for_exits(): a guest that is emulated need not enter
-	 * for long. The full barrier: who has replaced something sees the space, or we see what is
-	 * there now.
-	 */
-	atomic_fetch_add(&cpu->entries, 1u);
+	vcpu_turn_begin(vcpu);
 	run(vcpu);
-	atomic_store(&cpu->space, NULL);
+	vcpu_turn_end();
 }

@@ -129,6 +129,25 @@ void vm_init(const struct backend *chosen_backend, const struct platform_ops *ch
 	     const struct vm_console_ops *chosen_console);
 
 /*
+ * A turn of a vCPU on this CPU: from here on it holds pointers to the guest's memory, and enters
+ * with its tables. Counted as an entry is, for tlb_wait_for_exits(): a guest that is emulated need
+ * not enter for long. The full barrier: who has replaced something sees the space, or we see what
+ * is there now.
+ */
+static inline void vcpu_turn_begin(struct vcpu *vcpu)
+{
+	struct percpu *cpu = this_cpu();
+
+	atomic_store(&cpu->space, &vcpu->vm->tdp.tlb);
+	atomic_fetch_add(&cpu->entries, 1u);
+}
+
+static inline void vcpu_turn_end(void)
+{
+	atomic_store(&this_cpu()->space, NULL);
+}
+
+/*
  * Called by a back end with physical interrupts and NMIs held, last before it enters: publishes
  * that this CPU is in a guest, and only then looks for requests to the vCPU, for work of the
  * CPU's other vCPUs, and for translations removed since the last flush. Whoever asks first sets

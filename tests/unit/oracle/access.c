@@ -128,6 +128,8 @@ static void drain_one(struct actor *me)
 	if (me->seen_at == store.at && me->seen != old)
 		report("LOST_UPDATE", "a store to %s: it was 0x%lx when read, then 0x%lx",
 		       report_place(store.at), me->seen, old);
+	if (me->seen_at == store.at)
+		me->seen_at = NULL;
 	word_set(store.at, store.value, store.size);
 	changed(store.at, old, store.size);
 }
@@ -167,6 +169,7 @@ const void *oracle_load(const void *at, u32 size)
 	}
 	check(at, size);
 	note_frozen(me, at, size);
+	judge_looks(me, at);
 	if (size == sizeof(u64)) {
 		me->seen_at = (u64 *)(uintptr_t)at;
 		me->seen = *me->seen_at;

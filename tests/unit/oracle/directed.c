@@ -143,61 +143,11 @@ static void guest_and_readonly(struct program *program)
 static void fault_and_slot(struct program *program)
 {
 	program_begin(program, "fault and slot", 1, 1);
+	program_prelude(program, 0, op_access(A));
 	program_prelude(program, 0, op_access(P));
 	program_add(program, 0, op_access(P));
 	program_add(program, 0, op_access(P));
 	program_add(program, 1, op_position(OP_SLOT, 0));
-}
-
-/* Pages are written while a log begins, is harvested, and ends. */
-static void write_and_harvest(struct program *program, u8 how)
-{
-	program_begin(program, "write and harvest", 1, 1);
-	program->world.max_leaf = LEVEL_2M;
-	program_prelude(program, 0, op_position(OP_SLOT, 0));
-	program_prelude(program, 0, op_access(P));
-	program_prelude(program, 0, op_position(OP_LOG, how));
-	program_prelude(program, 0, op_access(P));
-	program_add(program, 0, op_access(P + 1));
-	program_add(program, 0, op_access(P));
-	program_add(program, 1, op_position(OP_HARVEST, 0));
-	program_add(program, 1, op_position(OP_HARVEST, 0));
-}
-
-static void write_and_harvest_protected(struct program *program)
-{
-	write_and_harvest(program, 1);
-}
-
-static void write_and_harvest_bits(struct program *program)
-{
-	write_and_harvest(program, 2);
-}
-
-static void write_and_log(struct program *program)
-{
-	program_begin(program, "write and log", 1, 1);
-	program->world.max_leaf = LEVEL_2M;
-	program_prelude(program, 0, op_position(OP_SLOT, 0));
-	program_prelude(program, 0, op_access(P));
-	program_add(program, 0, op_access(P + 1));
-	program_add(program, 0, op_access(P));
-	program_add(program, 1, op_position(OP_LOG, 3));
-	program_add(program, 1, op_position(OP_HARVEST, 0));
-}
-
-/* Removal takes dirty bits away that a harvest has to tell. */
-static void zap_and_harvest(struct program *program)
-{
-	program_begin(program, "zap and harvest", 0, 2);
-	program->world.cpus = 1;
-	program_prelude(program, 0, op_position(OP_SLOT, 0));
-	program_prelude(program, 0, op_position(OP_LOG, 2));
-	program_prelude(program, 0, op_access(P));
-	program_prelude(program, 0, op_range(OP_LEAVE, 0, 0));
-	program_add(program, 1, op_range(OP_ZAP, P, P + POSITION_PAGES));
-	program_add(program, 2, op_position(OP_HARVEST, 0));
-	program_add(program, 2, op_position(OP_HARVEST, 0));
 }
 
 static void split_and_write(struct program *program)
@@ -250,10 +200,18 @@ const struct directed directed_programs[] = {
 	{ "guest and move", guest_and_move, 2 },
 	{ "guest and read-only", guest_and_readonly, 2 },
 	{ "fault and slot", fault_and_slot, 2 },
-	{ "write and harvest, protected", write_and_harvest_protected, 3 },
-	{ "write and harvest, dirty bits", write_and_harvest_bits, 2 },
-	{ "write and log", write_and_log, 2 },
-	{ "zap and harvest", zap_and_harvest, 2 },
+	{ "write and harvest, protected", directed_harvest_protected, 3 },
+	{ "write and harvest, dirty bits", directed_harvest_bits, 2 },
+	{ "write and harvest, listed", directed_harvest_listed, 2 },
+	{ "write and log", directed_log, 2 },
+	{ "zap of a table and harvest", directed_zap_table_and_harvest, 2 },
+	{ "zap of a page and harvest", directed_zap_page_and_harvest, 2 },
+	{ "log and zap", directed_log_and_zap, 2 },
+	{ "protect and protect", directed_protect_and_protect, 2 },
+	{ "protect and zap", directed_protect_and_zap, 2 },
+	{ "access and age", directed_age, 2 },
+	{ "write and slot", directed_write_and_slot, 2 },
+	{ "write and stop", directed_write_and_stop, 2 },
 	{ "split and write", split_and_write, 2 },
 	{ "zap and collapse", zap_and_collapse, 2 },
 	{ NULL, NULL, 0 },

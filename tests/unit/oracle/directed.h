@@ -14,3 +14,17 @@ struct directed {
 
 /* Ends with an entry that has no name. */
 extern const struct directed directed_programs[];
+
+/* Those of directed_pages.c. */
+void directed_harvest_protected(struct program *program);
+void directed_harvest_bits(struct program *program);
+void directed_harvest_listed(struct program *program);
+void directed_log(struct program *program);
+void directed_zap_table_and_harvest(struct program *program);
+void directed_zap_page_and_harvest(struct program *program);
+void directed_log_and_zap(struct program *program);
+void directed_protect_and_protect(struct program *program);
+void directed_protect_and_zap(struct program *program);
+void directed_age(struct program *program);
+void directed_write_and_slot(struct program *program);
+void directed_write_and_stop(struct program *program);

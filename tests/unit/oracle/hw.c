@@ -119,16 +119,27 @@ static struct hw_tlb tlb_insert(struct hw_cpu *cpu, const struct hw_walk *walk, 
 	return entry;
 }
 
-enum walk_result { WALK_MORE, WALK_DONE, WALK_FAULT };
+enum walk_result { WALK_MORE, WALK_DONE, WALK_FAULT, WALK_MARK };
+
+/* List where a dirty bit is set. */
+static void list_written(struct hw_cpu *cpu, u64 gfn)
+{
+	if (cpu->written_count == HW_LIST)
+		report("ORACLE", "too many dirty bits in one stay");
+	cpu->written[cpu->written_count++] = gfn;
+}
 
 /* Set bits in the entry, if it still is spte. False: it is not. */
-static bool entry_set(const struct hw_walk *walk, u64 *sptep, u64 spte, u64 bits)
+static bool entry_set(struct hw_cpu *cpu, const struct hw_walk *walk, u64 *sptep, u64 spte,
+		      u64 bits)
 {
 	sched_point(sptep, true);
 	check_table(&walk->at);
 	if (*sptep != spte)
 		return false;
 	*sptep |= bits;
+	if (world.config->pml && (bits & format()->dirty))
+		list_written(cpu, walk->gfn);
 	access_adopt(sptep, sizeof(*sptep));
 	report_change(sptep, spte, *sptep, sizeof(*sptep));
 	return true;
@@ -177,13 +188,14 @@ static void check_spte(u64 spte, unsigned int level)
 }
 
 /* What is not present for us is not for the CPU either; or it is a mark, and wrong for it. */
-static void check_absent(u64 spte)
+static bool is_mark(u64 spte)
 {
 	bool npt = format() == &spte_format_npt;
 	bool present = spte & (npt ? 1 : 7);
 
 	if (present && !(npt ? (spte & BITS(51, 40)) : (spte & 7) == 2))
 		report("BAD_SPTE", "the CPU takes 0x%lx for present", spte);
+	return present;
 }
 
 /* Read one entry. *entry is what the walk ends in. */
@@ -201,13 +213,11 @@ static enum walk_result walk_step(struct hw_cpu *cpu, struct hw_walk *walk, unsi
 	check_table(&walk->at);
 	spte = *sptep;
 	leaf = judge_leaf_at(sptep);
-	if (!spte_is_present(fmt, spte)) {
-		check_absent(spte);
-		return WALK_FAULT;
-	}
+	if (!spte_is_present(fmt, spte))
+		return is_mark(spte) ? WALK_MARK : WALK_FAULT;
 	check_spte(spte, level);
 	want = entry_wants(access, level, spte);
-	if (want && !entry_set(walk, sptep, spte, want))
+	if (want && !entry_set(cpu, walk, sptep, spte, want))
 		return WALK_MORE;
 	if (spte_is_leaf(fmt, spte, level)) {
 		*entry = tlb_insert(cpu, walk, leaf, spte | want);
@@ -258,7 +268,16 @@ static struct hw_tlb *tlb_find(struct hw_cpu *cpu, u64 gfn)
 	return whim(8) ? NULL : found;
 }
 
-bool hw_access(struct hw_cpu *cpu, u64 gfn, unsigned int access)
+/* A violation removes what has led to it. */
+static void tlb_drop(struct hw_cpu *cpu, u64 gfn)
+{
+	for (u32 i = 0; i < HW_TLB; i++) {
+		if (tlb_covers(&cpu->tlb[i], cpu->space, gfn))
+			cpu->tlb[i].leaf = NO_LEAF;
+	}
+}
+
+enum hw_result hw_access(struct hw_cpu *cpu, u64 gfn, unsigned int access)
 {
 	struct hw_tlb *cached = tlb_find(cpu, gfn);
 	enum walk_result result = WALK_MORE;
@@ -267,25 +286,21 @@ bool hw_access(struct hw_cpu *cpu, u64 gfn, unsigned int access)
 
 	/* Beyond what four levels translate: a violation without a walk. */
 	if (gfn & ~WALKED_GFNS)
-		return false;
+		return HW_VIOLATION;
 	if (cached && (cached->dirty || !(access & ACCESS_WRITE)) &&
 	    !(access & ~(unsigned int)cached->access)) {
 		use(cached, gfn, access);
-		return true;
+		return HW_DONE;
 	}
 	walk_begin(cpu, &walk, gfn);
 	while (result == WALK_MORE)
 		result = walk_step(cpu, &walk, access, &entry);
 	if (result == WALK_DONE && !(access & ~(unsigned int)entry.access)) {
 		use(&entry, gfn, access);
-		return true;
+		return HW_DONE;
 	}
-	/* A violation removes what has led to it. */
-	for (u32 i = 0; i < HW_TLB; i++) {
-		if (tlb_covers(&cpu->tlb[i], cpu->space, gfn))
-			cpu->tlb[i].leaf = NO_LEAF;
-	}
-	return false;
+	tlb_drop(cpu, gfn);
+	return result == WALK_MARK ? HW_MARK : HW_VIOLATION;
 }
 
 void hw_speculate(struct hw_cpu *cpu)

@@ -5,6 +5,7 @@
  */
 #include "arch/apic.h"
 #include "hw.h"
+#include "mm/dirty_log.h"
 #include "report.h"
 
 struct percpu *cpus[MAX_CPUS];
@@ -34,19 +35,61 @@ static void flush(struct vcpu *vcpu)
 static const struct backend simulated = { .flush = flush };
 const struct backend *backend = &simulated;
 
+void hw_turn(struct hw_cpu *cpu, u32 space)
+{
+	if (cpu->in_turn && cpu->space == space && (world.config->lazy_cpu || !chance(4))) {
+		hw_exit(cpu);
+		return;
+	}
+	hw_leave(cpu);
+	cpu->space = space;
+	cpu->in_turn = true;
+	vcpu_turn_begin(&cpu->vcpus[space]);
+}
+
+/* Something is asked of the vCPU, or of its CPU, just now: then it is not to enter. */
+static void enter_refused(struct hw_cpu *cpu, struct vcpu *vcpu)
+{
+	u32 *ask = chance(2) ? &vcpu->requests : &cpu->percpu.attention;
+
+	atomic_store(ask, 1u);
+	if (vcpu_may_enter(vcpu))
+		report("WRONG_RESULT", "an entry does not look at what is asked of its CPU");
+	if (atomic_load(&cpu->percpu.mode) != CPU_HOST)
+		report("WRONG_RESULT", "turned away, and says that it is in the guest");
+	atomic_store(ask, 0u);
+}
+
 void hw_enter(struct hw_cpu *cpu, u32 space)
 {
 	struct vcpu *vcpu = &cpu->vcpus[space];
 
 	if (cpu->in_guest && cpu->space == space)
 		return;
-	hw_leave(cpu);
-	cpu->space = space;
-	atomic_store(&cpu->percpu.space, &vcpu->vm->tdp.tlb);
-	if (!vcpu_may_enter(vcpu))
+	hw_turn(cpu, space);
+	if (!world.config->lazy_cpu && chance(16)) {
+		enter_refused(cpu, vcpu);
 		return;
+	}
+	if (!vcpu_may_enter(vcpu))
+		report("WRONG_RESULT", "turned away for nothing");
 	cpu->in_guest = true;
 	report_event("is in the guest");
+}
+
+/* The first thing after an exit: what the CPU has listed comes into the logs. */
+static void log_written(struct hw_cpu *cpu)
+{
+	const struct guest_mem *mem = &world.vms[cpu->space].mem;
+
+	for (u32 i = 0; i < cpu->written_count; i++) {
+		gfn_t gfn = GFN(cpu->written[i]);
+		const struct mem_slot *slot = guest_mem_slot(mem, gfn);
+
+		if (slot)
+			dirty_log_mark(slot, gfn);
+	}
+	cpu->written_count = 0;
 }
 
 void hw_exit(struct hw_cpu *cpu)
@@ -59,12 +102,15 @@ void hw_exit(struct hw_cpu *cpu)
 	cpu->in_guest = false;
 	report_event("leaves the guest");
 	atomic_store(&cpu->percpu.mode, (u32)CPU_HOST);
+	log_written(cpu);
 }
 
 void hw_leave(struct hw_cpu *cpu)
 {
 	hw_exit(cpu);
-	atomic_store(&cpu->percpu.space, NULL);
+	if (cpu->in_turn)
+		vcpu_turn_end();
+	cpu->in_turn = false;
 }
 
 bool hw_stays(struct hw_cpu *cpu)
@@ -130,18 +176,34 @@ void hw_check_freed(hpa_t table)
 	}
 }
 
+/* What the vCPU keeps from one exit to the next, until its CPU flushes: where it fetched from. */
+static bool memo_has(const struct vcpu *vcpu, u64 pfn, u64 npages)
+{
+	return vcpu->memo.page && vcpu->memo.rip_page != FETCH_MEMO_NONE &&
+	       (ptr_to_hpa(vcpu->memo.page).raw >> PAGE_SHIFT) - pfn < npages;
+}
+
+static void check_frames(const struct hw_cpu *cpu, u64 pfn, u64 npages)
+{
+	for (u32 j = 0; j < HW_TLB; j++) {
+		const struct hw_tlb *entry = &cpu->tlb[j];
+
+		if (entry->leaf != NO_LEAF && entry->pfn < pfn + npages &&
+		    pfn < entry->pfn + entry->pages && usable(cpu, entry->space))
+			report("FREED_USE", "cpu%u can still use pfn 0x%lx as gfn 0x%lx",
+			       cpu->percpu.index, entry->pfn, entry->gfn);
+	}
+	for (u32 space = 0; space < world.config->spaces; space++) {
+		if (memo_has(&cpu->vcpus[space], pfn, npages) && usable(cpu, space))
+			report("FREED_USE", "cpu%u fetches from frames that are freed",
+			       cpu->percpu.index);
+	}
+}
+
 void hw_check_frames(u64 pfn, u64 npages)
 {
-	for (u32 i = 0; i < world.config->cpus; i++) {
-		for (u32 j = 0; j < HW_TLB; j++) {
-			const struct hw_tlb *entry = &hw_cpus[i].tlb[j];
-
-			if (entry->leaf != NO_LEAF && entry->pfn < pfn + npages &&
-			    pfn < entry->pfn + entry->pages && usable(&hw_cpus[i], entry->space))
-				report("FREED_USE", "cpu%u can still use pfn 0x%lx as gfn 0x%lx", i,
-				       entry->pfn, entry->gfn);
-		}
-	}
+	for (u32 i = 0; i < world.config->cpus; i++)
+		check_frames(&hw_cpus[i], pfn, npages);
 }
 
 void hw_check_made(const struct leaf *leaf)

@@ -9,19 +9,13 @@
 
 #include "access.h"
 #include "hw.h"
-#include "ops.h"
+#include "judge_leaf.h"
 #include "report.h"
 
-#define LEAVES 16384u
 #define POISON 0x5a
 
 struct table judge_tables[WORLD_FRAMES];
 static u64 *links[WORLD_FRAMES]; /* the entry that a placed table is linked by */
-static u32 leaf_of[WORLD_FRAMES][TABLE_ENTRIES];
-static struct leaf leaves[LEAVES];
-static u32 leaf_count;
-static u32 undead[LEAVES]; /* the leaves that are not dead */
-static u32 undead_count;
 
 void judge_reset(void)
 {
@@ -29,23 +23,8 @@ void judge_reset(void)
 		judge_tables[i] = (struct table){ .incarnation = judge_tables[i].incarnation };
 		links[i] = NULL;
 	}
-	leaf_count = NO_LEAF + 1;
-	undead_count = 0;
-}
-
-struct leaf *judge_leaf(u32 leaf)
-{
-	return &leaves[leaf];
-}
-
-static u64 frame_of(const u64 *sptep)
-{
-	return ptr_to_hpa(sptep).raw / PAGE_SIZE;
-}
-
-static u32 *leaf_slot(const u64 *sptep)
-{
-	return &leaf_of[frame_of(sptep)][(u64)sptep % PAGE_SIZE / sizeof(u64)];
+	leaves_reset();
+	judge_look_reset();
 }
 
 void judge_words_alloc(hpa_t hpa)
@@ -67,7 +46,7 @@ void judge_table_alloc(hpa_t hpa)
 		report("FREED_USE", "the table 0x%lx is handed out again", hpa.raw);
 	*table = (struct table){ .live = true, .incarnation = table->incarnation + 1 };
 	links[hpa.raw / PAGE_SIZE] = NULL;
-	memset(leaf_of[hpa.raw / PAGE_SIZE], 0, sizeof(leaf_of[0]));
+	leaves_begin_table(hpa);
 	access_adopt(hpa_to_ptr(hpa), PAGE_SIZE);
 }
 
@@ -81,13 +60,6 @@ void judge_root(u32 space, hpa_t hpa)
 	table->gfn = 0;
 }
 
-static void leaf_dies(struct leaf *leaf, const char *why)
-{
-	leaf->in_tree = false;
-	leaf->dead = true;
-	leaf->why = why;
-}
-
 void judge_table_free(hpa_t hpa)
 {
 	struct table *table = &judge_tables[hpa.raw / PAGE_SIZE];
@@ -99,111 +71,11 @@ void judge_table_free(hpa_t hpa)
 	if (link && judge_table(ptr_to_hpa(link))->linked && spte_is_present(fmt, *link) &&
 	    spte_hpa(fmt, *link).raw == hpa.raw)
 		report("FREED_USE", "the table 0x%lx is freed while it is linked to", hpa.raw);
-	for (u32 i = 0; i < TABLE_ENTRIES; i++) {
-		if (leaf_of[hpa.raw / PAGE_SIZE][i] != NO_LEAF)
-			leaf_dies(&leaves[leaf_of[hpa.raw / PAGE_SIZE][i]],
-				  "was in a table that has been freed");
-	}
+	leaves_end_table(hpa);
 	hw_check_freed(hpa);
 	table->live = table->placed = table->linked = false;
 	table->freed = true;
 	memset(hpa_to_ptr(hpa), POISON, PAGE_SIZE);
-}
-
-/* Is a larger leaf right, that nothing stands in the way of? */
-static void check_level(const struct leaf *leaf, const struct backing *backing)
-{
-	unsigned int level = MIN(backing->block_level, world.config->max_leaf);
-
-	for (; level > leaf->level && !world.small_leaves; level--) {
-		u64 mask = level_pages(level) - 1;
-		u64 first = leaf->gfn & ~mask;
-
-		if (((leaf->gfn ^ leaf->pfn) & mask) == 0 && first >= backing->base &&
-		    first + mask < backing->base + backing->npages)
-			report("WRONG_LEVEL", "gfn 0x%lx is mapped at level %u, and could be at %u",
-			       leaf->gfn, leaf->level, level);
-	}
-}
-
-/* Is this what the slots say, and at the level that they allow? */
-static void check_leaf(const struct leaf *leaf)
-{
-	u64 more = leaf->pages - 1;
-	struct backing backing = world_backing(leaf->space, leaf->gfn);
-	struct backing end = world_backing(leaf->space, leaf->gfn + more);
-
-	if (!backing.npages || backing.base != end.base ||
-	    (leaf->pfn != backing.pfn && leaf->pfn != backing.old_pfn) ||
-	    (leaf->pfn + more != end.pfn && leaf->pfn + more != end.old_pfn))
-		report("WRONG_FRAME", "a level %u leaf for gfn 0x%lx has pfn 0x%lx", leaf->level,
-		       leaf->gfn, leaf->pfn);
-	if ((leaf->access & ACCESS_WRITE) && !backing.writable)
-		report("WRONG_RESULT", "a writable leaf for gfn 0x%lx", leaf->gfn);
-	if (world.config->nx_huge && leaf->level > LEVEL_4K && (leaf->access & ACCESS_EXEC))
-		report("WRONG_RESULT", "an executable huge leaf for gfn 0x%lx", leaf->gfn);
-	check_level(leaf, &backing);
-}
-
-/* A record for the leaf that is at sptep. */
-static struct leaf *leaf_record(u64 *sptep, u64 spte, const struct table *table)
-{
-	struct leaf *leaf = &leaves[leaf_count];
-	u64 index = (u64)sptep % PAGE_SIZE / sizeof(u64);
-
-	if (leaf_count == LEAVES)
-		report("ORACLE", "the run is too long");
-	*leaf = (struct leaf){
-		.gfn = table->gfn + index * level_pages(table->level),
-		.pages = level_pages(table->level),
-		.pfn = spte_pfn(world.config->fmt, spte).raw,
-		.born = sched.clock,
-		.sptep = sptep,
-		.space = table->space,
-		.level = table->level,
-		.access = spte_access(world.config->fmt, spte),
-		.in_tree = table->linked,
-	};
-	*leaf_slot(sptep) = leaf_count;
-	undead[undead_count++] = leaf_count++;
-	return leaf;
-}
-
-static void leaf_begin(u64 *sptep, u64 spte, const struct table *table)
-{
-	const struct leaf *leaf = leaf_record(sptep, spte, table);
-
-	/* Nobody looks at what is added to a table that has been cut off. */
-	if (!table->linked)
-		return;
-	check_leaf(leaf);
-	hw_check_made(leaf);
-}
-
-/* Those that a table was filled with, before it was linked, have their records made when asked for. */
-u32 judge_leaf_at(u64 *sptep)
-{
-	const struct table *table = &judge_tables[frame_of(sptep)];
-	u32 *slot = leaf_slot(sptep);
-
-	if (*slot == NO_LEAF && table->placed && spte_is_present(world.config->fmt, *sptep) &&
-	    spte_is_leaf(world.config->fmt, *sptep, table->level))
-		leaf_record(sptep, *sptep, table);
-	return *slot;
-}
-
-static void leaf_end(u64 *sptep)
-{
-	u32 *slot = leaf_slot(sptep);
-	struct leaf *leaf = &leaves[*slot];
-
-	if (*slot == NO_LEAF)
-		return;
-
-	leaf->in_tree = false;
-	leaf->next = sched.current->ended;
-	sched.current->ended = *slot;
-	*slot = NO_LEAF;
 }
 
 /* A huge leaf's place is taken by a table: it has to say the same, at once. */
@@ -259,21 +131,10 @@ static void subtree_unlink(hpa_t hpa)
 
 	table->linked = false;
 	for (u32 i = 0; i < TABLE_ENTRIES; i++) {
-		if (*leaf_slot(&sptes[i]) != NO_LEAF)
-			leaf_end(&sptes[i]);
+		leaf_end(&sptes[i]);
 		if (spte_is_table(fmt, sptes[i], table->level))
 			subtree_unlink(spte_hpa(fmt, sptes[i]));
 	}
-}
-
-/* What it has allowed is still right, but it is no longer what the tables say. */
-static void leaf_superseded(const u64 *sptep)
-{
-	u32 *slot = leaf_slot(sptep);
-
-	if (*slot != NO_LEAF)
-		leaves[*slot].in_tree = false;
-	*slot = NO_LEAF;
 }
 
 /* One leaf has replaced another: with less, and it is new for those who must forget the old one. */
@@ -309,7 +170,7 @@ static void entry_gone(u64 *sptep, u64 old, const struct table *table)
 void judge_entry(u64 *sptep, u64 old, u64 new)
 {
 	const struct spte_format *fmt = world.config->fmt;
-	const struct table *table = &judge_tables[frame_of(sptep)];
+	const struct table *table = &judge_tables[judge_frame(sptep)];
 	unsigned int level = table->level;
 
 	if (!table->placed)
@@ -341,73 +202,13 @@ void judge_entry(u64 *sptep, u64 old, u64 new)
 void judge_word(const void *at)
 {
 	for (u32 i = 0; i < world.config->spaces; i++) {
-		if (at == &world.vms[i].tdp.tlb.generation)
+		const struct tdp *tdp = &world.vms[i].tdp;
+
+		if (at == &tdp->tlb.generation)
 			sched.current->rounds++;
+		if (at == &tdp->lock.locked)
+			judge_lock(i, tdp->lock.locked);
 	}
-}
-
-void judge_op_begin(struct actor *actor)
-{
-	actor->since = sched.clock;
-	actor->removed = actor->rounds = 0;
-	actor->ended = NO_LEAF;
-	actor->skipped = actor->met = false;
-}
-
-static bool overlaps(const struct leaf *leaf, const struct op *op)
-{
-	return leaf->gfn < op->end && op->gfn < leaf->gfn + leaf->pages;
-}
-
-/* After a zap of op's range: what was there before has to be gone; or what could be written. */
-static void check_range(const struct op *op, u64 since, bool writable)
-{
-	for (u32 i = 0; i < undead_count; i++) {
-		struct leaf *leaf = &leaves[undead[i]];
-
-		if (leaf->dead || leaf->space != op->space || leaf->born >= since ||
-		    !overlaps(leaf, op) || (writable && !(leaf->access & ACCESS_WRITE)))
-			continue;
-		leaf->dead = true;
-		leaf->why = "was there before a zap or protection that has returned";
-		if (leaf->in_tree)
-			report("STALE_USE", "a level %u leaf for gfn 0x%lx survives a zap",
-			       leaf->level, leaf->gfn);
-	}
-}
-
-static void bury(void)
-{
-	u32 kept = 0;
-
-	for (u32 i = 0; i < undead_count; i++) {
-		if (!leaves[undead[i]].dead)
-			undead[kept++] = undead[i];
-	}
-	undead_count = kept;
-}
-
-void judge_op_end(struct actor *actor, const struct op_kind *kind)
-{
-	if (actor->rounds > kind->max_rounds)
-		report("EXTRA_ROUND", "%u rounds in one operation", actor->rounds);
-	if (actor->rounds && !actor->removed && !actor->met && !kind->asks_round &&
-	    !(kind->shares_round && sched.actor_count > 1))
-		report("NEEDLESS_ROUND", "nothing was removed");
-	if (!kind->removes && !kind->narrows)
-		return;
-	for (u32 i = actor->ended; i != NO_LEAF; i = leaves[i].next) {
-		/* Next to a fault, a table may look empty that no longer is, and go with its leaf. */
-		if (sched.actor_count == 1 && kind->removes && !overlaps(&leaves[i], actor->op))
-			report("OVER_ZAP", "a leaf for gfn 0x%lx, beside what was asked for",
-			       leaves[i].gfn);
-		leaves[i].dead = true;
-		leaves[i].why = "was removed by an operation that has returned";
-	}
-	if (!actor->skipped && (kind->removes || kind->protects))
-		check_range(actor->op, actor->since, kind->protects);
-	hw_check_dead();
-	bury();
 }
 
 u32 judge_live_tables(void)

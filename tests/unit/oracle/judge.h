@@ -66,6 +66,14 @@ void judge_entry(u64 *sptep, u64 old, u64 new);
 /* A word in a struct vm was changed. */
 void judge_word(const void *at);
 
+/* The lock of a tree is taken, or released. */
+void judge_lock(u32 space, bool taken);
+/* actor reads the word at at: if it leads to slots, it may look at these. */
+void judge_looks(struct actor *actor, const void *at);
+/* A table of slots, a log or the frames of a slot are freed. */
+void judge_object_free(const void *what);
+void judge_look_reset(void);
+
 /* Operations: those that remove promise that no CPU uses what was there before they began. */
 void judge_op_begin(struct actor *actor);
 struct op_kind;

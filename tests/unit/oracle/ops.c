@@ -6,10 +6,8 @@
 
 #include "dirty.h"
 #include "hw.h"
-#include "lib/err.h"
-#include "mm/dirty_log.h"
-#include "mm/slots.h"
 #include "mm/tdp_iter.h"
+#include "ops_position.h"
 #include "report.h"
 
 /* No access can need that many faults: each one that retries lets others go on. */
@@ -56,19 +54,6 @@ static void choose_range(struct op *op, u64 *rng)
 	}
 }
 
-/* A position. What else an operation on it wants to know is in access. */
-static void choose_position(struct op *op, u64 *rng)
-{
-	op->gfn = POSITION_GFN(rng_below(rng, POSITIONS));
-	op->end = op->gfn + POSITION_PAGES;
-	op->access = (u8)rng_below(rng, 8);
-}
-
-static struct tdp *tdp_of(const struct op *op)
-{
-	return &world.vms[op->space].tdp;
-}
-
 /* Resolve a fault and judge what was said about it. True: it is of no use to try again. */
 static bool fault(const struct op *op)
 {
@@ -78,7 +63,7 @@ static bool fault(const struct op *op)
 
 	if (write)
 		dirty_attempted(op->space, op->gfn);
-	result = tdp_fault(tdp_of(op), gfn_to_gpa(GFN(op->gfn)), op->access);
+	result = tdp_fault(op_tdp(op), gfn_to_gpa(GFN(op->gfn)), op->access);
 	backing = world_backing(op->space, op->gfn);
 	report_event("fault at gfn 0x%lx: result %d", op->gfn, result);
 	if (result == TDP_EMULATE ? !before.hole && !backing.hole &&
@@ -93,20 +78,44 @@ static bool fault(const struct op *op)
 	return result == TDP_EMULATE || result == TDP_NOMEM;
 }
 
+/* What the guest's access is taken for, by an entry that was marked so. */
+static void device(const struct op *op)
+{
+	for (u32 i = 0; i < 2; i++) {
+		if (!world_backing(op->space, op->gfn).hole)
+			report("WRONG_RESULT", "gfn 0x%lx, in a slot, is taken for a device's",
+			       op->gfn);
+		sched_point(op, true);
+	}
+}
+
+/* The access has ended in an exit. True: it is of no use to try again. */
+static bool access_exit(const struct op *op, enum hw_result result)
+{
+	if (result == HW_MARK && tdp_mmio_is_current(op_tdp(op))) {
+		device(op);
+		return true;
+	}
+	return fault(op);
+}
+
 static void run_access(struct actor *actor, const struct op *op)
 {
+	enum hw_result result;
+
 	for (u32 i = 0; i < RETRIES; i++) {
 		hw_enter(actor->cpu, op->space);
 		if (!hw_stays(actor->cpu))
 			continue;
 		if (!world.config->lazy_cpu && chance(4))
 			hw_speculate(actor->cpu);
-		if (hw_access(actor->cpu, op->gfn, op->access)) {
+		result = hw_access(actor->cpu, op->gfn, op->access);
+		if (result == HW_DONE) {
 			report_event("has accessed gfn 0x%lx", op->gfn);
 			return;
 		}
 		hw_exit(actor->cpu);
-		if (fault(op))
+		if (access_exit(op, result))
 			return;
 	}
 	report("LIVELOCK", "an access to gfn 0x%lx has faulted %u times", op->gfn, RETRIES);
@@ -136,36 +145,29 @@ static void run_fault(struct actor *actor, const struct op *op)
 static void run_walk(struct actor *actor, const struct op *op)
 {
 	struct tdp_walk_step steps[8];
-	unsigned int count = tdp_walk(tdp_of(op), gfn_to_gpa(GFN(op->gfn)), steps);
+	unsigned int count = tdp_walk(op_tdp(op), gfn_to_gpa(GFN(op->gfn)), steps);
 
 	(void)actor;
-	if (!count != !tdp_covers(tdp_of(op), GFN(op->gfn)) || count > tdp_of(op)->root_level)
+	if (!count != !tdp_covers(op_tdp(op), GFN(op->gfn)) || count > op_tdp(op)->root_level)
 		report("WRONG_RESULT", "a walk of %u steps", count);
 }
 
 static void run_zap(struct actor *actor, const struct op *op)
 {
 	(void)actor;
-	tdp_zap(tdp_of(op), GFN(op->gfn), GFN(op->end));
+	tdp_zap(op_tdp(op), GFN(op->gfn), GFN(op->end));
 }
 
 static void run_round(struct actor *actor, const struct op *op)
 {
 	(void)actor;
-	tlb_shootdown(&tdp_of(op)->tlb);
+	tlb_shootdown(&op_tdp(op)->tlb);
 }
 
 static void run_protect(struct actor *actor, const struct op *op)
 {
 	(void)actor;
-	tdp_write_protect(tdp_of(op), GFN(op->gfn), GFN(op->end));
-}
-
-/* A failed result is only right when memory may be short. */
-static void expect_memory(int err)
-{
-	if (err && !(err == E_NOMEM && world.config->alloc_fail))
-		report("WRONG_RESULT", "error %d", err);
+	tdp_write_protect(op_tdp(op), GFN(op->gfn), GFN(op->end));
 }
 
 static void run_split(struct actor *actor, const struct op *op)
@@ -174,14 +176,14 @@ static void run_split(struct actor *actor, const struct op *op)
 	world.small_leaves = true;
 	/* The judge has not room for a leaf of 1 GiB in pieces. */
 	if (op->end - op->gfn <= level_pages(LEVEL_2M) && world.config->max_leaf < LEVEL_1G)
-		expect_memory(tdp_split(tdp_of(op), GFN(op->gfn), GFN(op->end)));
+		op_expect_memory(tdp_split(op_tdp(op), GFN(op->gfn), GFN(op->end)));
 }
 
 static void run_collapse(struct actor *actor, const struct op *op)
 {
 	(void)actor;
 	world.small_leaves = true;
-	tdp_collapse(tdp_of(op), GFN(op->gfn), GFN(op->end));
+	tdp_collapse(op_tdp(op), GFN(op->gfn), GFN(op->end));
 }
 
 static void run_age(struct actor *actor, const struct op *op)
@@ -189,177 +191,37 @@ static void run_age(struct actor *actor, const struct op *op)
 	u64 limit = BIT(36);
 
 	(void)actor;
-	if (tdp_age(tdp_of(op), GFN(op->gfn), GFN(op->end)) > limit)
+	if (tdp_age(op_tdp(op), GFN(op->gfn), GFN(op->end)) > limit)
 		report("WRONG_RESULT", "more pages used than there are");
 }
 
-/* In an exit's handler. */
+/* The handler keeps where it has fetched an instruction from, and forgets it when it flushes. */
+static void fetch(struct vcpu *vcpu, const struct guest_mem *mem, gpa_t gpa)
+{
+	const u8 *page = guest_mem_ptr(mem, gpa);
+
+	vcpu->memo.page = page;
+	vcpu->memo.rip_page = page ? 0 : FETCH_MEMO_NONE;
+}
+
+/* In an exit's handler, or a turn that does not enter the guest. */
 static void run_write(struct actor *actor, const struct op *op)
 {
 	const struct guest_mem *mem = &world.vms[op->space].mem;
 	gpa_t gpa = gfn_to_gpa(GFN(op->gfn));
 
-	hw_enter(actor->cpu, op->space);
-	hw_exit(actor->cpu);
+	if (world.config->lazy_cpu || chance(2))
+		hw_enter(actor->cpu, op->space);
+	hw_turn(actor->cpu, op->space);
+	fetch(&actor->cpu->vcpus[op->space], mem, gpa);
 	if (!guest_mem_ptr_write(mem, gpa))
 		return;
+	if (!world_backing(op->space, op->gfn).writable)
+		report("WRONG_RESULT", "gfn 0x%lx, which is read-only, may be written", op->gfn);
 	sched_point(mem, true);
 	dirty_written(op->space, op->gfn);
 	sched_point(mem, true);
 	guest_mem_written(mem, gpa);
-}
-
-/* Claim a position for an operation that changes it; false: it is somebody else's. */
-static struct position *claim(struct actor *actor, const struct op *op, u64 gfn, bool live)
-{
-	struct position *position = world_position(op->space, gfn);
-
-	actor->skipped = position->claimed || position->live != live;
-	if (actor->skipped)
-		return NULL;
-	position->claimed = true;
-	return position;
-}
-
-static void slot_comes(const struct op *op, struct position *position)
-{
-	bool readonly = op->access & 4;
-	int err;
-
-	position->coming = true;
-	position->readonly = readonly;
-	err = slot_add(tdp_of(op), GFN(op->gfn), POSITION_PAGES, readonly);
-	expect_memory(err);
-	position->live = !err;
-	position->coming = position->claimed = false;
-}
-
-static void run_slot(struct actor *actor, const struct op *op)
-{
-	struct position *position = claim(actor, op, op->gfn, true);
-	int err;
-
-	if (!position) {
-		position = claim(actor, op, op->gfn, false);
-		if (position)
-			slot_comes(op, position);
-		actor->skipped = true;
-		return;
-	}
-	position->going = true;
-	position->old_pfn = position->pfn;
-	err = slot_remove(tdp_of(op), GFN(op->gfn));
-	expect_memory(err);
-	if (!err && position->logged)
-		dirty_log(op->space, op->gfn, false);
-	position->going = position->claimed = false;
-	position->live = err;
-	position->logged &= position->live;
-	actor->skipped = err;
-}
-
-static void run_move(struct actor *actor, const struct op *op)
-{
-	u64 to = op->gfn == POSITION_GFN(POSITIONS - 1) ? POSITION_GFN(0)
-							: op->gfn + 2 * POSITION_PAGES;
-	struct position *from, *other = claim(actor, op, to, false);
-	int err;
-
-	from = other ? claim(actor, op, op->gfn, true) : NULL;
-	if (!from || from->logged) {
-		if (other)
-			other->claimed = false;
-		if (from)
-			from->claimed = false;
-		actor->skipped = true;
-		return;
-	}
-	from->going = other->coming = true;
-	other->pfn = from->old_pfn = from->pfn;
-	other->readonly = from->readonly;
-	err = slot_move(tdp_of(op), GFN(op->gfn), GFN(to));
-	expect_memory(err);
-	from->live = err;
-	other->live = !err;
-	from->going = other->coming = from->claimed = other->claimed = false;
-	actor->skipped = err;
-}
-
-static void run_readonly(struct actor *actor, const struct op *op)
-{
-	struct position *position = claim(actor, op, op->gfn, true);
-	int err;
-
-	if (!position)
-		return;
-	position->turning = true;
-	err = slot_set_readonly(tdp_of(op), GFN(op->gfn), !position->readonly);
-	expect_memory(err);
-	if (!err)
-		position->readonly = !position->readonly;
-	position->turning = position->claimed = false;
-	actor->skipped = err || !position->readonly;
-}
-
-static void log_begins(const struct op *op, struct position *position)
-{
-	enum dirty_means means = op->access & 1 ? DIRTY_PROTECT : DIRTY_BITS;
-	int err;
-
-	world.small_leaves = true;
-	dirty_log(op->space, op->gfn, true);
-	err = dirty_log_start(tdp_of(op), GFN(op->gfn), means, op->access & 2);
-	if (err == E_UNSUPPORTED && (world.config->hw_ad || means == DIRTY_PROTECT))
-		report("WRONG_RESULT", "the CPU can do that");
-	if (err != E_UNSUPPORTED)
-		expect_memory(err);
-	position->logged = !err;
-	if (err)
-		dirty_log(op->space, op->gfn, false);
-	else
-		dirty_log_runs(op->space, op->gfn);
-}
-
-static void run_log(struct actor *actor, const struct op *op)
-{
-	struct position *position = claim(actor, op, op->gfn, true);
-
-	if (!position)
-		return;
-	if (position->logged) {
-		int err = dirty_log_stop(tdp_of(op), GFN(op->gfn));
-
-		expect_memory(err);
-		position->logged = err;
-		if (!err)
-			dirty_log(op->space, op->gfn, false);
-	} else {
-		log_begins(op, position);
-	}
-	position->claimed = false;
-}
-
-static void harvested(void *ctx, gfn_t gfn, u64 bits)
-{
-	for (u32 i = 0; i < 64; i++) {
-		if (bits & BIT(i))
-			dirty_harvest_report(ctx, gfn.raw + i);
-	}
-}
-
-static void run_harvest(struct actor *actor, const struct op *op)
-{
-	struct position *position = claim(actor, op, op->gfn, true);
-	struct dirty_harvest harvest;
-
-	if (!position)
-		return;
-	if (position->logged) {
-		dirty_harvest_begin(&harvest, op->space, op->gfn, op->end);
-		expect_memory(dirty_log_harvest(tdp_of(op), GFN(op->gfn), harvested, &harvest));
-		dirty_harvest_end(&harvest);
-	}
-	position->claimed = false;
 }
 
 const struct op_kind op_kinds[OP_KINDS] = {

@@ -47,6 +47,7 @@ static void random_world(struct world_config *config, u64 *rng)
 	if (rng_below(rng, 2))
 		config->max_leaf = LEVEL_4K;
 	config->hw_ad = config->fmt == &spte_format_npt || rng_below(rng, 2);
+	config->pml = config->fmt == &spte_format_ept && config->hw_ad && rng_below(rng, 2);
 	config->nx_huge = rng_below(rng, 8) == 0;
 	for (u32 i = 0; i < config->hot_count; i++)
 		config->hot[i] = world_pick_gfn(rng);

@@ -17,7 +17,6 @@
 #define MAX_OPS 64u
 #define MAX_PREEMPTS 4096u
 #define STORE_BUFFER 8u
-#define LOCKS_HELD 8u
 
 /* One operation of an actor: what its kind makes of the arguments is in ops.c. */
 struct op {
@@ -46,6 +45,14 @@ struct store {
 };
 
 struct hw_cpu;
+struct slot_table;
+
+/* What an actor has found the slots of a VM in, and for how long it may look there: judge_look.c. */
+struct look {
+	const struct slot_table *slots; /* NULL: none */
+	const u32 *place;
+	u32 count, space;
+};
 
 struct actor {
 	void *sp; /* its stack, while another actor runs */
@@ -67,8 +74,7 @@ struct actor {
 	u64 seen;
 	struct store stores[STORE_BUFFER]; /* oldest first */
 	u32 store_count;
-	u8 lock_ranks[LOCKS_HELD];
-	u32 lock_depth;
+	struct look look;
 };
 
 /* How long stores stay in the buffer; read-modify-writes and waiting always empty it. */

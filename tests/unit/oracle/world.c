@@ -188,6 +188,7 @@ void world_create(void)
 		.fmt = config->fmt,
 		.max_leaf_level = config->max_leaf,
 		.hw_ad = config->hw_ad,
+		.pml = config->pml,
 		.nx_huge = config->nx_huge,
 		.mmio_signal = config->fmt == &spte_format_npt ? SPTE_NPT_RESERVED
 							       : SPTE_EPT_MISCONFIGURED,
@@ -237,6 +238,8 @@ void *__wrap_kzalloc(size_t size)
 void __wrap_kfree(void *ptr, size_t size)
 {
 	objects -= ptr != NULL;
+	if (ptr && sched.current)
+		judge_object_free(ptr);
 	if (ptr && size == PAGE_SIZE)
 		judge_words_free(ptr_to_hpa(ptr));
 	__real_kfree(ptr, size);
@@ -286,6 +289,7 @@ int __wrap_slot_create(const struct guest_mem *mem, struct mem_slot *slot)
 void __wrap_slot_destroy(const struct guest_mem *mem, struct mem_slot *slot)
 {
 	(void)mem;
+	judge_object_free(slot->backing);
 	hw_check_frames(slot->backing->raw, slot->npages);
 	slot->backing->raw = GONE_PFN;
 	if (slot->log)

@@ -23,6 +23,7 @@
 struct world_config {
 	const struct spte_format *fmt;
 	bool hw_ad; /* the CPU sets accessed and dirty bits (in EPT: when asked to) */
+	bool pml; /* and lists where it sets dirty bits */
 	bool lazy_cpu; /* caches all it may and never evicts; otherwise at random */
 	bool nx_huge;
 	u32 max_leaf;

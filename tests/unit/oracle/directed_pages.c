@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Programs about what is written, protected and used: logs, passes, and handlers of exits. See
+ * directed.h.
+ */
+#include "directed.h"
+
+#define A 0ull
+/* In a slot that comes and goes. */
+#define P POSITION_GFN(0)
+#define PAGES POSITION_PAGES
+
+/* What a log is begun with, see ops_position.c. */
+enum { PROTECTED = 1, BITS_AHEAD = 2, PROTECTED_AHEAD = 3, LISTED = 4 };
+
+/* Pages are written while a log begins, is harvested, and ends. */
+static void write_and_harvest(struct program *program, u8 how)
+{
+	program_begin(program, "write and harvest", 1, 1);
+	program->world.max_leaf = LEVEL_2M;
+	program->world.pml = how == LISTED;
+	program_prelude(program, 0, op_position(OP_SLOT, 0));
+	program_prelude(program, 0, op_access(P));
+	program_prelude(program, 0, op_position(OP_LOG, how));
+	program_prelude(program, 0, op_access(P));
+	program_add(program, 0, op_access(P + 1));
+	program_add(program, 0, op_access(P));
+	program_add(program, 1, op_position(OP_HARVEST, 0));
+	program_add(program, 1, op_position(OP_HARVEST, 0));
+}
+
+void directed_harvest_protected(struct program *program)
+{
+	write_and_harvest(program, PROTECTED);
+}
+
+void directed_harvest_bits(struct program *program)
+{
+	write_and_harvest(program, BITS_AHEAD);
+}
+
+void directed_harvest_listed(struct program *program)
+{
+	write_and_harvest(program, LISTED);
+}
+
+void directed_log(struct program *program)
+{
+	program_begin(program, "write and log", 1, 1);
+	program->world.max_leaf = LEVEL_2M;
+	program_prelude(program, 0, op_position(OP_SLOT, 0));
+	program_prelude(program, 0, op_access(P));
+	program_add(program, 0, op_access(P + 1));
+	program_add(program, 0, op_access(P));
+	program_add(program, 1, op_position(OP_LOG, PROTECTED_AHEAD));
+	program_add(program, 1, op_position(OP_HARVEST, 0));
+}
+
+/* Removal takes dirty bits away that a harvest has to tell: with the table, or one by one. */
+static void zap_and_harvest(struct program *program, u64 pages)
+{
+	program_begin(program, "zap and harvest", 0, 2);
+	program->world.cpus = 1;
+	program_prelude(program, 0, op_position(OP_SLOT, 0));
+	program_prelude(program, 0, op_position(OP_LOG, BITS_AHEAD));
+	program_prelude(program, 0, op_access(P));
+	program_prelude(program, 0, op_range(OP_LEAVE, 0, 0));
+	program_add(program, 1, op_range(OP_ZAP, P, P + pages));
+	program_add(program, 2, op_position(OP_HARVEST, 0));
+	program_add(program, 2, op_position(OP_HARVEST, 0));
+}
+
+void directed_zap_table_and_harvest(struct program *program)
+{
+	zap_and_harvest(program, PAGES);
+}
+
+void directed_zap_page_and_harvest(struct program *program)
+{
+	zap_and_harvest(program, 1);
+}
+
+/* A removal that begins next to a log, and takes away what is written once that has begun. */
+void directed_log_and_zap(struct program *program)
+{
+	program_begin(program, "log and zap", 1, 1);
+	program_prelude(program, 0, op_position(OP_SLOT, 0));
+	program_prelude(program, 0, op_access(P));
+	program_add(program, 0, op_position(OP_LOG, BITS_AHEAD));
+	program_add(program, 0, op_access(P));
+	program_add(program, 0, op_position(OP_HARVEST, 0));
+	program_add(program, 1, op_range(OP_ZAP, P, P + 1));
+}
+
+/* Who finds a leaf as it is to be may have to flush for who has just made it so. */
+void directed_protect_and_protect(struct program *program)
+{
+	program_begin(program, "protect and protect", 1, 2);
+	program_prelude(program, 0, op_access(A));
+	program_add(program, 0, op_access(A));
+	program_add(program, 1, op_range(OP_PROTECT, A, A + 1));
+	program_add(program, 2, op_range(OP_PROTECT, A, A + 1));
+}
+
+/* The same when it finds nothing, as another one is about to remove it. */
+void directed_protect_and_zap(struct program *program)
+{
+	program_begin(program, "protect and zap", 1, 2);
+	program_prelude(program, 0, op_access(A));
+	program_add(program, 0, op_access(A));
+	program_add(program, 1, op_range(OP_PROTECT, A, A + 1));
+	program_add(program, 2, op_range(OP_ZAP, A, A + 1));
+}
+
+/* Leaves come back by faults while they are aged. */
+void directed_age(struct program *program)
+{
+	program_begin(program, "access and age", 1, 1);
+	program->world.hw_ad = false;
+	program_prelude(program, 0, op_access(A));
+	program_add(program, 0, op_access(A));
+	program_add(program, 0, op_access(A));
+	program_add(program, 1, op_range(OP_AGE, A, A + 1));
+	program_add(program, 1, op_range(OP_PROTECT, A, A + 1));
+}
+
+/* A handler writes to a slot that goes, or looks at its log. */
+void directed_write_and_slot(struct program *program)
+{
+	program_begin(program, "write and slot", 1, 1);
+	program_prelude(program, 0, op_position(OP_SLOT, 0));
+	program_add(program, 0, op_range(OP_WRITE, P, P + 1));
+	program_add(program, 0, op_range(OP_WRITE, P, P + 1));
+	program_add(program, 1, op_position(OP_SLOT, 0));
+}
+
+void directed_write_and_stop(struct program *program)
+{
+	program_begin(program, "write and stop", 1, 1);
+	program_prelude(program, 0, op_position(OP_SLOT, 0));
+	program_prelude(program, 0, op_position(OP_LOG, PROTECTED));
+	program_add(program, 0, op_range(OP_WRITE, P, P + 1));
+	program_add(program, 0, op_access(P));
+	program_add(program, 1, op_position(OP_LOG, 0));
+}
