@@ -203,6 +203,7 @@ const struct directed directed_programs[] = {
 	{ "write and harvest, protected", directed_harvest_protected, 3 },
 	{ "write and harvest, dirty bits", directed_harvest_bits, 2 },
 	{ "write and harvest, listed", directed_harvest_listed, 2 },
+	{ "write by two and harvest", directed_write_by_two, 2 },
 	{ "write and log", directed_log, 2 },
 	{ "zap of a table and harvest", directed_zap_table_and_harvest, 2 },
 	{ "zap of a page and harvest", directed_zap_page_and_harvest, 2 },

@@ -24,7 +24,7 @@ static void write_and_harvest(struct program *program, u8 how)
 	program_prelude(program, 0, op_position(OP_LOG, how));
 	program_prelude(program, 0, op_access(P));
 	program_add(program, 0, op_access(P + 1));
-	program_add(program, 0, op_access(P));
+	program_add(program, 0, op_access(P + 1));
 	program_add(program, 1, op_position(OP_HARVEST, 0));
 	program_add(program, 1, op_position(OP_HARVEST, 0));
 }
@@ -42,6 +42,17 @@ void directed_harvest_bits(struct program *program)
 void directed_harvest_listed(struct program *program)
 {
 	write_and_harvest(program, LISTED);
+}
+
+/* One CPU has the right to write from the fault of another one, who has not noted that yet. */
+void directed_write_by_two(struct program *program)
+{
+	program_begin(program, "write by two and harvest", 2, 1);
+	program_prelude(program, 0, op_position(OP_SLOT, 0));
+	program_prelude(program, 0, op_position(OP_LOG, PROTECTED));
+	program_add(program, 0, op_access(P));
+	program_add(program, 1, op_access(P));
+	program_add(program, 2, op_position(OP_HARVEST, 0));
 }
 
 void directed_log(struct program *program)

@@ -78,6 +78,7 @@ enum hw_result hw_access(struct hw_cpu *cpu, u64 gfn, unsigned int access);
 
 /* For the judge: report CPUs that may use what they must not. */
 void hw_check_dead(void);
+void hw_check_unusable(u32 leaf);
 void hw_check_freed(hpa_t table);
 void hw_check_frames(u64 pfn, u64 npages);
 void hw_check_made(const struct leaf *leaf);

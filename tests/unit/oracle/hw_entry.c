@@ -108,8 +108,10 @@ void hw_exit(struct hw_cpu *cpu)
 void hw_leave(struct hw_cpu *cpu)
 {
 	hw_exit(cpu);
-	if (cpu->in_turn)
-		vcpu_turn_end();
+	if (!cpu->in_turn)
+		return;
+	sched.current->look.slots = NULL;
+	vcpu_turn_end();
 	cpu->in_turn = false;
 }
 
@@ -152,6 +154,21 @@ void hw_check_dead(void)
 				report("STALE_USE",
 				       "cpu%u can still use a level %u leaf for gfn 0x%lx that %s",
 				       i, leaf->level, entry->gfn, leaf->why);
+		}
+	}
+}
+
+/* What a harvest hands on is looked at from then on: no CPU may write there unnoticed. */
+void hw_check_unusable(u32 leaf)
+{
+	for (u32 i = 0; i < world.config->cpus; i++) {
+		for (u32 j = 0; j < HW_TLB; j++) {
+			const struct hw_tlb *entry = &hw_cpus[i].tlb[j];
+
+			if (entry->leaf == leaf && usable(&hw_cpus[i], entry->space))
+				report("LOST_DIRTY",
+				       "cpu%u can write unnoticed, and gfn 0x%lx is handed on", i,
+				       entry->gfn);
 		}
 	}
 }

@@ -82,5 +82,7 @@ void judge_op_end(struct actor *actor, const struct op_kind *kind);
 /* With all actors done: is the tree as its counters say, and nothing lost? */
 /* alone: nobody was next to anyone, so no empty table may be left. */
 void judge_trees(bool alone);
+/* What the current operation has replaced is used no more. */
+void judge_op_flushed(void);
 /* Pages that are tables now, of all spaces; linked to or not. */
 u32 judge_live_tables(void);

@@ -15,6 +15,12 @@ void judge_op_begin(struct actor *actor)
 	actor->skipped = actor->met = false;
 }
 
+void judge_op_flushed(void)
+{
+	for (u32 i = sched.current->ended; i != NO_LEAF; i = judge_leaf(i)->next)
+		hw_check_unusable(i);
+}
+
 static void check_rounds(const struct actor *actor, const struct op_kind *kind)
 {
 	if (actor->rounds > kind->max_rounds)

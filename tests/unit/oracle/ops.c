@@ -204,6 +204,35 @@ static void fetch(struct vcpu *vcpu, const struct guest_mem *mem, gpa_t gpa)
 	vcpu->memo.rip_page = page ? 0 : FETCH_MEMO_NONE;
 }
 
+void *__real_memcpy(void *to, const void *from, size_t size);
+void *__wrap_memcpy(void *to, const void *from, size_t size);
+
+/* The frames of guests do not exist: a copy there is none, but it takes time, and it is a write. */
+void *__wrap_memcpy(void *to, const void *from, size_t size)
+{
+	const struct actor *me = sched.current;
+
+	if (likely(!me || (u64)((unsigned char *)to - host_memory) - GIB(1) > BIT(48)))
+		return __real_memcpy(to, from, size);
+	sched_point(to, true);
+	dirty_written(me->op->space, me->op->gfn);
+	sched_point(to, true);
+	return to;
+}
+
+/* The hypervisor's own copies may write to read-only slots, and to what is just going. */
+static void copy(const struct op *op)
+{
+	struct backing before = world_backing(op->space, op->gfn), backing;
+	u64 value = 0;
+	int err = guest_mem_write(&world.vms[op->space].mem, gfn_to_gpa(GFN(op->gfn)), &value,
+				  sizeof(value));
+
+	backing = world_backing(op->space, op->gfn);
+	if (err ? !before.hole && !backing.hole : !before.npages && !backing.npages)
+		report("WRONG_RESULT", "a copy to gfn 0x%lx yields %d", op->gfn, err);
+}
+
 /* In an exit's handler, or a turn that does not enter the guest. */
 static void run_write(struct actor *actor, const struct op *op)
 {
@@ -213,6 +242,10 @@ static void run_write(struct actor *actor, const struct op *op)
 	if (world.config->lazy_cpu || chance(2))
 		hw_enter(actor->cpu, op->space);
 	hw_turn(actor->cpu, op->space);
+	if (op->access & ACCESS_EXEC) {
+		copy(op);
+		return;
+	}
 	fetch(&actor->cpu->vcpus[op->space], mem, gpa);
 	if (!guest_mem_ptr_write(mem, gpa))
 		return;

@@ -6,6 +6,7 @@
 #include "ops_position.h"
 
 #include "dirty.h"
+#include "judge.h"
 #include "lib/err.h"
 #include "mm/dirty_log.h"
 #include "mm/slots.h"
@@ -13,7 +14,9 @@
 
 void choose_position(struct op *op, u64 *rng)
 {
-	op->gfn = POSITION_GFN(rng_below(rng, POSITIONS));
+	u64 position = rng_below(rng, POSITIONS);
+
+	op->gfn = POSITION_GFN(world.config->logs ? 0 : position);
 	op->end = op->gfn + POSITION_PAGES;
 	op->access = (u8)rng_below(rng, 8);
 }
@@ -165,6 +168,7 @@ void run_log(struct actor *actor, const struct op *op)
 
 static void harvested(void *ctx, gfn_t gfn, u64 bits)
 {
+	judge_op_flushed();
 	for (u32 i = 0; i < 64; i++) {
 		if (bits & BIT(i))
 			dirty_harvest_report(ctx, gfn.raw + i);

@@ -13,7 +13,7 @@ ORACLE_OBJS := $(ORACLE_SRCS:%.c=$(ORACLE)/%.o)
 ORACLE_CFLAGS := -std=gnu11 -g -O2 -fsanitize=undefined -fno-sanitize-recover=all \
 	-fno-omit-frame-pointer -Itests/unit/oracle -Itests/unit/host -I. -Wall -Wextra -Werror
 ORACLE_LDFLAGS := -Wl,--wrap=frame_alloc_zeroed,--wrap=frame_free,--wrap=kzalloc,--wrap=kfree \
-	-Wl,--wrap=slot_create,--wrap=slot_destroy -lcmocka
+	-Wl,--wrap=slot_create,--wrap=slot_destroy,--wrap=memcpy -lcmocka
 
 unit: $(UNIT)/test_oracle
 

@@ -49,8 +49,27 @@ static void random_world(struct world_config *config, u64 *rng)
 	config->hw_ad = config->fmt == &spte_format_npt || rng_below(rng, 2);
 	config->pml = config->fmt == &spte_format_ept && config->hw_ad && rng_below(rng, 2);
 	config->nx_huge = rng_below(rng, 8) == 0;
+	config->logs = rng_below(rng, 4) == 0;
 	for (u32 i = 0; i < config->hot_count; i++)
-		config->hot[i] = world_pick_gfn(rng);
+		config->hot[i] = config->logs ? POSITION_GFN(0) + rng_below(rng, 3)
+					      : world_pick_gfn(rng);
+}
+
+/* A slot with a log, most of the time. */
+static void begin_log(struct program *program, u64 *rng)
+{
+	u32 actors = program->world.cpus + program->world.managers;
+
+	for (u32 i = 0; i < actors; i++) {
+		for (u32 j = 0; j < program->op_count[i]; j++) {
+			struct op *op = &program->ops[i][j];
+
+			if ((op->kind == OP_SLOT || op->kind == OP_MOVE) && rng_below(rng, 4))
+				op->kind = OP_HARVEST;
+		}
+	}
+	program->ops[0][0] = op_position(OP_SLOT, 0);
+	program->ops[0][1] = op_position(OP_LOG, (u8)rng_below(rng, 8));
 }
 
 void program_random(struct program *program, u64 seed)
@@ -82,6 +101,8 @@ void program_random(struct program *program, u64 seed)
 			op_kinds[op->kind].choose(op, &rng);
 		}
 	}
+	if (program->world.logs)
+		begin_log(program, &rng);
 }
 
 void program_begin(struct program *program, const char *name, u32 cpus, u32 managers)

@@ -26,6 +26,7 @@ struct world_config {
 	bool pml; /* and lists where it sets dirty bits */
 	bool lazy_cpu; /* caches all it may and never evicts; otherwise at random */
 	bool nx_huge;
+	bool logs; /* all is about one slot, and what is written there */
 	u32 max_leaf;
 	u32 cpus, managers, spaces;
 	u32 quarantine; /* so many freed tables wait, poisoned, before they are reused */
