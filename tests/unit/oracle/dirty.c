@@ -15,6 +15,7 @@ static struct page {
 	u64 gfn;
 	u64 first, last; /* writes that no harvest has covered; the last write: 0 for none */
 	u64 covered; /* when the harvest began that reported it last */
+	u32 tellers; /* who may just be telling the log of a write */
 } pages[DIRTY_PAGES];
 static u32 page_count;
 static bool logged[MAX_SPACES][POSITIONS];
@@ -36,7 +37,9 @@ void dirty_log(u32 space, u64 gfn, bool on)
 	/* What was written before is of no interest; nor is it afterwards. */
 	for (u32 i = 0; i < page_count; i++) {
 		if (pages[i].space == space && area_of(pages[i].gfn) == area_of(gfn))
-			pages[i] = (struct page){ .space = space, .gfn = pages[i].gfn };
+			pages[i] = (struct page){ .space = space,
+						  .gfn = pages[i].gfn,
+						  .tellers = pages[i].tellers };
 	}
 }
 
@@ -56,19 +59,23 @@ void dirty_written(u32 space, u64 gfn)
 {
 	struct page *page;
 
-	if (!dirty_attempted(space, gfn))
+	if (!world_position(space, gfn) || !logged[space][area_of(gfn)])
 		return;
 	page = page_of(space, gfn);
+	page->last = sched.clock;
 	if (!page->first)
 		page->first = sched.clock;
 }
 
-bool dirty_attempted(u32 space, u64 gfn)
+void dirty_told(u32 space, u64 gfn, bool on)
 {
-	if (!world_position(space, gfn) || !logged[space][area_of(gfn)])
-		return false;
-	page_of(space, gfn)->last = sched.clock;
-	return true;
+	struct page *page;
+
+	if (!world_position(space, gfn))
+		return;
+	page = page_of(space, gfn);
+	page->tellers += on ? 1 : -1u;
+	page->last = sched.clock;
 }
 
 void dirty_log_runs(u32 space, u64 gfn)
@@ -96,7 +103,8 @@ void dirty_harvest_report(struct dirty_harvest *harvest, u64 gfn)
 	if (gfn < harvest->gfn || gfn >= harvest->end)
 		report("WRONG_RESULT", "gfn 0x%lx is reported, and was not asked for", gfn);
 	/* A write while the harvest before was under way may be reported by either, or by both. */
-	if (harvest->reported[page - pages] || !page->last || page->last < page->covered)
+	if (harvest->reported[page - pages] ||
+	    (!page->tellers && (!page->last || page->last < page->covered)))
 		report("DOUBLE_DIRTY", "gfn 0x%lx was not written since it was reported", gfn);
 	harvest->reported[page - pages] = true;
 }

@@ -28,10 +28,10 @@ void dirty_log_runs(u32 space, u64 gfn);
 /* The guest writes, or the hypervisor for it. */
 void dirty_written(u32 space, u64 gfn);
 /*
- * The guest will write, as soon as it is let: that may be reported already. False: nobody wants to
- * know.
+ * From here on, until off, somebody tells the log of a write that he makes meanwhile, or lets the
+ * guest make: it may be reported before it is made, and after.
  */
-bool dirty_attempted(u32 space, u64 gfn);
+void dirty_told(u32 space, u64 gfn, bool on);
 
 /*
  * A harvest begins; says that a page is dirty; has returned. What was written before it began must

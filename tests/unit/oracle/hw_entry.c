@@ -86,7 +86,8 @@ static void log_written(struct hw_cpu *cpu)
 		gfn_t gfn = GFN(cpu->written[i]);
 		const struct mem_slot *slot = guest_mem_slot(mem, gfn);
 
-		if (slot)
+		/* What has other means than the list finds the page by these. */
+		if (slot && slot->log && slot->log->means == DIRTY_PML)
 			dirty_log_mark(slot, gfn);
 	}
 	cpu->written_count = 0;

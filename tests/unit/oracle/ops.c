@@ -62,8 +62,10 @@ static bool fault(const struct op *op)
 	enum tdp_result result;
 
 	if (write)
-		dirty_attempted(op->space, op->gfn);
+		dirty_told(op->space, op->gfn, true);
 	result = tdp_fault(op_tdp(op), gfn_to_gpa(GFN(op->gfn)), op->access);
+	if (write)
+		dirty_told(op->space, op->gfn, false);
 	backing = world_backing(op->space, op->gfn);
 	report_event("fault at gfn 0x%lx: result %d", op->gfn, result);
 	if (result == TDP_EMULATE ? !before.hole && !backing.hole &&
@@ -204,6 +206,14 @@ static void fetch(struct vcpu *vcpu, const struct guest_mem *mem, gpa_t gpa)
 	vcpu->memo.rip_page = page ? 0 : FETCH_MEMO_NONE;
 }
 
+/* Write to guest memory, of which the log was told, and will be told again. */
+static void write_there(const struct op *op, const void *at)
+{
+	sched_point(at, true);
+	dirty_written(op->space, op->gfn);
+	sched_point(at, true);
+}
+
 void *__real_memcpy(void *to, const void *from, size_t size);
 void *__wrap_memcpy(void *to, const void *from, size_t size);
 
@@ -214,9 +224,7 @@ void *__wrap_memcpy(void *to, const void *from, size_t size)
 
 	if (likely(!me || (u64)((unsigned char *)to - host_memory) - GIB(1) > BIT(48)))
 		return __real_memcpy(to, from, size);
-	sched_point(to, true);
-	dirty_written(me->op->space, me->op->gfn);
-	sched_point(to, true);
+	write_there(me->op, to);
 	return to;
 }
 
@@ -233,28 +241,32 @@ static void copy(const struct op *op)
 		report("WRONG_RESULT", "a copy to gfn 0x%lx yields %d", op->gfn, err);
 }
 
-/* In an exit's handler, or a turn that does not enter the guest. */
-static void run_write(struct actor *actor, const struct op *op)
+static void write_by_pointer(const struct op *op)
 {
 	const struct guest_mem *mem = &world.vms[op->space].mem;
 	gpa_t gpa = gfn_to_gpa(GFN(op->gfn));
 
-	if (world.config->lazy_cpu || chance(2))
-		hw_enter(actor->cpu, op->space);
-	hw_turn(actor->cpu, op->space);
-	if (op->access & ACCESS_EXEC) {
-		copy(op);
-		return;
-	}
-	fetch(&actor->cpu->vcpus[op->space], mem, gpa);
 	if (!guest_mem_ptr_write(mem, gpa))
 		return;
 	if (!world_backing(op->space, op->gfn).writable)
 		report("WRONG_RESULT", "gfn 0x%lx, which is read-only, may be written", op->gfn);
-	sched_point(mem, true);
-	dirty_written(op->space, op->gfn);
-	sched_point(mem, true);
+	write_there(op, mem);
 	guest_mem_written(mem, gpa);
+}
+
+/* In an exit's handler, or a turn that does not enter the guest. */
+static void run_write(struct actor *actor, const struct op *op)
+{
+	if (world.config->lazy_cpu || chance(2))
+		hw_enter(actor->cpu, op->space);
+	hw_turn(actor->cpu, op->space);
+	fetch(&actor->cpu->vcpus[op->space], &world.vms[op->space].mem, gfn_to_gpa(GFN(op->gfn)));
+	dirty_told(op->space, op->gfn, true);
+	if (op->access & ACCESS_EXEC)
+		copy(op);
+	else
+		write_by_pointer(op);
+	dirty_told(op->space, op->gfn, false);
 }
 
 const struct op_kind op_kinds[OP_KINDS] = {
