@@ -59,13 +59,13 @@ void oracle_pause(void);
 	})
 
 /* Figures are nobody's business; but what a CPU says of itself, in 32 bits, is looked at. */
-#define atomic_count(p, v)                                               \
-	({                                                               \
-		__auto_type _at = (p);                                   \
-		if (sizeof(*_at) == sizeof(u32))                         \
-			atomic_store(_at, atomic_load(_at) + (v));       \
-		else                                                     \
-			*_at += (v);                                     \
+#define atomic_count(p, v)                                         \
+	({                                                         \
+		__auto_type _at = (p);                             \
+		if (sizeof(*_at) == sizeof(u32))                   \
+			atomic_store(_at, atomic_load(_at) + (v)); \
+		else                                               \
+			*_at += (v);                               \
 	})
 
 #define smp_mb() oracle_fence()
