@@ -19,6 +19,7 @@ extern const struct directed directed_programs[];
 void directed_harvest_protected(struct program *program);
 void directed_harvest_bits(struct program *program);
 void directed_harvest_listed(struct program *program);
+void directed_harvest_and_write(struct program *program);
 void directed_write_by_two(struct program *program);
 void directed_log(struct program *program);
 void directed_zap_table_and_harvest(struct program *program);

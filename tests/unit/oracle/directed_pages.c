@@ -44,6 +44,19 @@ void directed_harvest_listed(struct program *program)
 	write_and_harvest(program, LISTED);
 }
 
+/* What is written while a harvest runs has to be noticed when it is written again. */
+void directed_harvest_and_write(struct program *program)
+{
+	program_begin(program, "harvest and write", 2, 0);
+	program_prelude(program, 1, op_position(OP_SLOT, 0));
+	program_prelude(program, 1, op_position(OP_LOG, PROTECTED));
+	program_prelude(program, 1, op_access(P));
+	program_add(program, 0, op_position(OP_HARVEST, 0));
+	program_add(program, 1, op_access(P + 1));
+	program_add(program, 1, op_access(P + 1));
+	program_add(program, 1, op_position(OP_HARVEST, 0));
+}
+
 /* One CPU has the right to write from the fault of another one, who has not noted that yet. */
 void directed_write_by_two(struct program *program)
 {
