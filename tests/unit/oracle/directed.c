@@ -211,10 +211,11 @@ const struct directed directed_programs[] = {
 	{ "log and zap", directed_log_and_zap, 2 },
 	{ "protect and protect", directed_protect_and_protect, 2 },
 	{ "protect and zap", directed_protect_and_zap, 2 },
+	{ "zap and protect all", directed_zap_and_protect_all, 1 },
 	{ "access and age", directed_age, 2 },
 	{ "write and slot", directed_write_and_slot, 2 },
 	{ "write and stop", directed_write_and_stop, 2 },
 	{ "split and write", split_and_write, 2 },
-	{ "zap and collapse", zap_and_collapse, 2 },
+	{ "zap and collapse", zap_and_collapse, 1 },
 	{ NULL, NULL, 0 },
 };

@@ -50,8 +50,11 @@ void directed_harvest_and_write(struct program *program)
 	program_begin(program, "harvest and write", 2, 0);
 	program_prelude(program, 1, op_position(OP_SLOT, 0));
 	program_prelude(program, 1, op_position(OP_LOG, PROTECTED));
-	program_prelude(program, 1, op_access(P));
+	program_prelude(program, 1, op_write_fault(P));
+	program_prelude(program, 1, op_range(OP_FAULT, P + 2, P + 3));
 	program_add(program, 0, op_position(OP_HARVEST, 0));
+	program_add(program, 1, op_access(P));
+	program_add(program, 1, op_access(P + 2));
 	program_add(program, 1, op_access(P + 1));
 	program_add(program, 1, op_access(P + 1));
 	program_add(program, 1, op_position(OP_HARVEST, 0));
@@ -104,16 +107,20 @@ void directed_zap_page_and_harvest(struct program *program)
 	zap_and_harvest(program, 1);
 }
 
-/* A removal that begins next to a log, and takes away what is written once that has begun. */
+/*
+ * A removal that begins next to a log, and takes away what is written once that has begun; and what
+ * was written before.
+ */
 void directed_log_and_zap(struct program *program)
 {
 	program_begin(program, "log and zap", 1, 1);
 	program_prelude(program, 0, op_position(OP_SLOT, 0));
 	program_prelude(program, 0, op_access(P));
+	program_prelude(program, 0, op_access(P + 1));
 	program_add(program, 0, op_position(OP_LOG, BITS_AHEAD));
 	program_add(program, 0, op_access(P));
 	program_add(program, 0, op_position(OP_HARVEST, 0));
-	program_add(program, 1, op_range(OP_ZAP, P, P + 1));
+	program_add(program, 1, op_range(OP_ZAP, P, P + 2));
 }
 
 /* Who finds a leaf as it is to be may have to flush for who has just made it so. */
@@ -134,6 +141,16 @@ void directed_protect_and_zap(struct program *program)
 	program_add(program, 0, op_access(A));
 	program_add(program, 1, op_range(OP_PROTECT, A, A + 1));
 	program_add(program, 2, op_range(OP_ZAP, A, A + 1));
+}
+
+/* So much lies behind it that the protection takes a breath, and must not forget. */
+void directed_zap_and_protect_all(struct program *program)
+{
+	program_begin(program, "zap and protect all", 1, 2);
+	program_prelude(program, 0, op_access(A));
+	program_add(program, 0, op_access(A));
+	program_add(program, 1, op_range(OP_ZAP, A, A + 1));
+	program_add(program, 2, op_range(OP_PROTECT, A, BIT(36)));
 }
 
 /* Leaves come back by faults while they are aged. */

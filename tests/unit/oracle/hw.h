@@ -44,6 +44,7 @@ struct hw_cpu {
 	bool in_guest;
 	bool in_turn; /* it runs the vCPU of space: is in the guest, or handles its exits */
 	u32 space; /* that it is in, or was in last */
+	u64 flushed[MAX_SPACES]; /* the generation that it flushed for last */
 	u32 tlb_next, psc_next; /* the ones to replace */
 	struct hw_tlb tlb[HW_TLB];
 	struct hw_table psc[HW_PSC];

@@ -20,7 +20,11 @@ struct percpu *this_cpu(void)
 static void flush(struct vcpu *vcpu)
 {
 	struct hw_cpu *cpu = sched.current->cpu;
+	u64 *flushed = &cpu->flushed[vcpu - cpu->vcpus];
 
+	if (*flushed == vcpu->flushed_generation)
+		report("WRONG_RESULT", "an entry flushes once more, and nothing was removed");
+	*flushed = vcpu->flushed_generation;
 	for (u32 i = 0; i < HW_TLB; i++) {
 		if (cpu->vcpus[cpu->tlb[i].space].vm == vcpu->vm)
 			cpu->tlb[i].leaf = NO_LEAF;
@@ -63,6 +67,7 @@ static void enter_refused(struct hw_cpu *cpu, struct vcpu *vcpu)
 void hw_enter(struct hw_cpu *cpu, u32 space)
 {
 	struct vcpu *vcpu = &cpu->vcpus[space];
+	u32 entries;
 
 	if (cpu->in_guest && cpu->space == space)
 		return;
@@ -71,8 +76,11 @@ void hw_enter(struct hw_cpu *cpu, u32 space)
 		enter_refused(cpu, vcpu);
 		return;
 	}
+	entries = atomic_load(&cpu->percpu.entries);
 	if (!vcpu_may_enter(vcpu))
 		report("WRONG_RESULT", "turned away for nothing");
+	if (atomic_load(&cpu->percpu.entries) == entries)
+		report("WRONG_RESULT", "an entry that is not told from the last one");
 	cpu->in_guest = true;
 	report_event("is in the guest");
 }

@@ -30,7 +30,9 @@ static const u32 *place_of(const struct actor *actor, u32 space)
 		return &percpu->walks;
 	if (locks[space].holder == actor->index)
 		return &locks[space].turns;
-	return percpu->space == &world.vms[space].tdp.tlb ? &percpu->entries : NULL;
+	/* By what it does, whether or not others see that already. */
+	return actor->cpu && actor->cpu->in_turn && actor->cpu->space == space ? &percpu->entries
+									       : NULL;
 }
 
 void judge_looks(struct actor *actor, const void *at)

@@ -302,6 +302,11 @@ struct op op_access(u64 gfn)
 	return (struct op){ .kind = OP_ACCESS, .access = ACCESS_WRITE, .gfn = gfn, .end = gfn + 1 };
 }
 
+struct op op_write_fault(u64 gfn)
+{
+	return (struct op){ .kind = OP_FAULT, .access = ACCESS_WRITE, .gfn = gfn, .end = gfn + 1 };
+}
+
 struct op op_range(enum op_id kind, u64 gfn, u64 end)
 {
 	return (struct op){ .kind = (u8)kind, .access = ACCESS_READ, .gfn = gfn, .end = end };

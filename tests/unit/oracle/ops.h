@@ -46,6 +46,8 @@ extern const struct op_kind op_kinds[OP_KINDS];
 
 /* For directed programs. */
 struct op op_access(u64 gfn);
+/* The fault that a write would take, without the write. */
+struct op op_write_fault(u64 gfn);
 /* how: the operation's variant. */
 struct op op_position(enum op_id kind, u8 how);
 struct op op_range(enum op_id kind, u64 gfn, u64 end);
