@@ -56,7 +56,7 @@ void directed_harvest_and_write(struct program *program)
 	program_add(program, 1, op_access(P));
 	program_add(program, 1, op_access(P + 2));
 	program_add(program, 1, op_access(P + 1));
-	program_add(program, 1, op_access(P + 1));
+	program_add(program, 1, op_access(P));
 	program_add(program, 1, op_position(OP_HARVEST, 0));
 }
 
@@ -162,7 +162,18 @@ void directed_age(struct program *program)
 	program_add(program, 0, op_access(A));
 	program_add(program, 0, op_access(A));
 	program_add(program, 1, op_range(OP_AGE, A, A + 1));
+	program_add(program, 1, op_range(OP_AGE, A, A + 1));
 	program_add(program, 1, op_range(OP_PROTECT, A, A + 1));
+}
+
+/* The CPU changes a leaf while it is made read-only. */
+void directed_protect_and_access(struct program *program)
+{
+	program_begin(program, "protect and access", 2, 0);
+	program_prelude(program, 1, op_access(A));
+	program_prelude(program, 1, op_range(OP_AGE, A, A + 1));
+	program_add(program, 0, op_range(OP_PROTECT, A, A + 1));
+	program_add(program, 1, op_access(A));
 }
 
 /* A handler writes to a slot that goes, or looks at its log. */
