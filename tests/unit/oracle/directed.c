@@ -213,6 +213,7 @@ const struct directed directed_programs[] = {
 	{ "protect and zap", directed_protect_and_zap, 2 },
 	{ "zap and protect all", directed_zap_and_protect_all, 1 },
 	{ "protect and access", directed_protect_and_access, 2 },
+	{ "log and collapse", directed_log_and_collapse, 2 },
 	{ "access and age", directed_age, 2 },
 	{ "write and slot", directed_write_and_slot, 2 },
 	{ "write and stop", directed_write_and_stop, 2 },

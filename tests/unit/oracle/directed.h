@@ -29,6 +29,7 @@ void directed_protect_and_protect(struct program *program);
 void directed_protect_and_zap(struct program *program);
 void directed_zap_and_protect_all(struct program *program);
 void directed_protect_and_access(struct program *program);
+void directed_log_and_collapse(struct program *program);
 void directed_age(struct program *program);
 void directed_write_and_slot(struct program *program);
 void directed_write_and_stop(struct program *program);

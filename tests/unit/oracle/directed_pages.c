@@ -123,6 +123,20 @@ void directed_log_and_zap(struct program *program)
 	program_add(program, 1, op_range(OP_ZAP, P, P + 2));
 }
 
+/* Tables are cut off for huge leaves, which are no longer right when it comes to put them there. */
+void directed_log_and_collapse(struct program *program)
+{
+	program_begin(program, "log and collapse", 1, 1);
+	program->world.max_leaf = LEVEL_2M;
+	program_prelude(program, 0, op_position(OP_SLOT, 0));
+	program_prelude(program, 0, op_access(P));
+	program_prelude(program, 0, op_range(OP_SPLIT, P, P + PAGES));
+	program_add(program, 0, op_position(OP_LOG, PROTECTED));
+	program_add(program, 0, op_access(P));
+	program_add(program, 0, op_position(OP_HARVEST, 0));
+	program_add(program, 1, op_range(OP_COLLAPSE, P, P + PAGES));
+}
+
 /* Who finds a leaf as it is to be may have to flush for who has just made it so. */
 void directed_protect_and_protect(struct program *program)
 {
