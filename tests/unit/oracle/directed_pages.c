@@ -60,6 +60,29 @@ void directed_harvest_and_write(struct program *program)
 	program_add(program, 1, op_position(OP_HARVEST, 0));
 }
 
+/* The first write to a page next to a harvest that finds nothing else, and so need not flush. */
+static void harvest_and_first_write(struct program *program, bool mapped)
+{
+	program_begin(program, "harvest and first write", 2, 0);
+	program_prelude(program, 1, op_position(OP_SLOT, 0));
+	program_prelude(program, 1, op_position(OP_LOG, PROTECTED));
+	if (mapped)
+		program_prelude(program, 1, op_range(OP_FAULT, P, P + 1));
+	program_add(program, 0, op_position(OP_HARVEST, 0));
+	program_add(program, 1, op_access(P));
+	program_add(program, 1, op_position(OP_HARVEST, 0));
+}
+
+void directed_harvest_and_add(struct program *program)
+{
+	harvest_and_first_write(program, false);
+}
+
+void directed_harvest_and_mend(struct program *program)
+{
+	harvest_and_first_write(program, true);
+}
+
 /* One CPU has the right to write from the fault of another one, who has not noted that yet. */
 void directed_write_by_two(struct program *program)
 {
@@ -121,6 +144,35 @@ void directed_log_and_zap(struct program *program)
 	program_add(program, 0, op_access(P));
 	program_add(program, 0, op_position(OP_HARVEST, 0));
 	program_add(program, 1, op_range(OP_ZAP, P, P + 2));
+}
+
+/* The same where the beginning of the log has nothing to flush, as the page is clean. */
+void directed_log_again_and_zap(struct program *program)
+{
+	program_begin(program, "log again and zap", 1, 1);
+	program_prelude(program, 0, op_position(OP_SLOT, 0));
+	program_prelude(program, 0, op_access(P));
+	program_prelude(program, 0, op_position(OP_LOG, BITS_AHEAD));
+	program_prelude(program, 0, op_position(OP_LOG, 0));
+	program_add(program, 0, op_position(OP_LOG, BITS_AHEAD));
+	program_add(program, 0, op_access(P));
+	program_add(program, 0, op_position(OP_HARVEST, 0));
+	program_add(program, 1, op_range(OP_ZAP, P, P + 1));
+}
+
+/* What a CPU has listed before a log begins is not written since. */
+void directed_lists_and_log(struct program *program)
+{
+	program_begin(program, "lists and log", 1, 1);
+	program->world.pml = true;
+	program_prelude(program, 0, op_position(OP_SLOT, 0));
+	program_prelude(program, 0, op_access(P));
+	program_prelude(program, 0, op_position(OP_LOG, LISTED));
+	program_prelude(program, 0, op_position(OP_LOG, 0));
+	program_prelude(program, 0, op_access(P));
+	program_add(program, 0, op_access(P + 1));
+	program_add(program, 1, op_position(OP_LOG, LISTED));
+	program_add(program, 1, op_position(OP_HARVEST, 0));
 }
 
 /* Tables are cut off for huge leaves, which are no longer right when it comes to put them there. */
