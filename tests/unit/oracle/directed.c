@@ -74,6 +74,15 @@ static void fault_and_zap_all(struct program *program)
 	program_add(program, 1, op_range(OP_ZAP, 0, BIT(36)));
 }
 
+/* Tables come to where a zap has found nothing, one still empty and one not. */
+static void zap_all_and_faults(struct program *program)
+{
+	program_begin(program, "zap of all and faults", 3, 0);
+	program_add(program, 0, op_range(OP_ZAP, 0, BIT(36)));
+	program_add(program, 1, op_write_fault(A));
+	program_add(program, 2, op_write_fault(C));
+}
+
 /* A walker of the hypervisor's is inside a table that is removed. */
 static void walk_and_zap(struct program *program)
 {
@@ -218,6 +227,8 @@ const struct directed directed_programs[] = {
 	{ "zap and protect all", directed_zap_and_protect_all, 1 },
 	{ "protect and access", directed_protect_and_access, 2 },
 	{ "log and collapse", directed_log_and_collapse, 2 },
+	{ "copy and harvest", directed_copy_and_harvest, 2 },
+	{ "zap of all and faults", zap_all_and_faults, 2 },
 	{ "access and age", directed_age, 2 },
 	{ "write and slot", directed_write_and_slot, 2 },
 	{ "write and stop", directed_write_and_stop, 2 },

@@ -5,6 +5,8 @@
  */
 #include "directed.h"
 
+#include "mm/spte.h"
+
 #define A 0ull
 /* In a slot that comes and goes. */
 #define P POSITION_GFN(0)
@@ -250,6 +252,20 @@ void directed_write_and_slot(struct program *program)
 	program_add(program, 0, op_range(OP_WRITE, P, P + 1));
 	program_add(program, 0, op_range(OP_WRITE, P, P + 1));
 	program_add(program, 1, op_position(OP_SLOT, 0));
+}
+
+/* Others harvest while a handler copies. */
+void directed_copy_and_harvest(struct program *program)
+{
+	struct op copy = op_range(OP_WRITE, P, P + 1);
+
+	copy.access = ACCESS_EXEC;
+	program_begin(program, "copy and harvest", 1, 1);
+	program_prelude(program, 0, op_position(OP_SLOT, 0));
+	program_prelude(program, 0, op_position(OP_LOG, PROTECTED));
+	program_add(program, 0, copy);
+	program_add(program, 0, op_position(OP_HARVEST, 0));
+	program_add(program, 1, op_position(OP_HARVEST, 0));
 }
 
 void directed_write_and_stop(struct program *program)

@@ -206,12 +206,15 @@ static void fetch(struct vcpu *vcpu, const struct guest_mem *mem, gpa_t gpa)
 	vcpu->memo.rip_page = page ? 0 : FETCH_MEMO_NONE;
 }
 
-/* Write to guest memory, of which the log was told, and will be told again. */
-static void write_there(const struct op *op, const void *at)
+/*
+ * Write to guest memory, of which the log was told, and will be told again. Before and after it is
+ * a moment for others: at a word that those who change or harvest slots write to.
+ */
+static void write_there(const struct op *op)
 {
-	sched_point(at, true);
+	sched_point(&op_tdp(op)->slots_lock, false);
 	dirty_written(op->space, op->gfn);
-	sched_point(at, true);
+	sched_point(&op_tdp(op)->slots_lock, false);
 }
 
 void *__real_memcpy(void *to, const void *from, size_t size);
@@ -224,7 +227,7 @@ void *__wrap_memcpy(void *to, const void *from, size_t size)
 
 	if (likely(!me || (u64)((unsigned char *)to - host_memory) - GIB(1) > BIT(48)))
 		return __real_memcpy(to, from, size);
-	write_there(me->op, to);
+	write_there(me->op);
 	return to;
 }
 
@@ -250,7 +253,7 @@ static void write_by_pointer(const struct op *op)
 		return;
 	if (!world_backing(op->space, op->gfn).writable)
 		report("WRONG_RESULT", "gfn 0x%lx, which is read-only, may be written", op->gfn);
-	write_there(op, mem);
+	write_there(op);
 	guest_mem_written(mem, gpa);
 }
 
