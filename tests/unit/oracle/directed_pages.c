@@ -13,7 +13,7 @@
 #define PAGES POSITION_PAGES
 
 /* What a log is begun with, see ops_position.c. */
-enum { PROTECTED = 1, BITS_AHEAD = 2, PROTECTED_AHEAD = 3, LISTED = 4 };
+enum { BITS = 0, PROTECTED = 1, BITS_AHEAD = 2, PROTECTED_AHEAD = 3, LISTED = 4 };
 
 /* Pages are written while a log begins, is harvested, and ends. */
 static void write_and_harvest(struct program *program, u8 how)
@@ -149,17 +149,27 @@ void directed_log_and_zap(struct program *program)
 }
 
 /* The same where the beginning of the log has nothing to flush, as the page is clean. */
+static void log_again(struct program *program, const char *name, u32 zapper, u32 logger)
+{
+	program_begin(program, name, 2, 0);
+	program_prelude(program, logger, op_position(OP_SLOT, 0));
+	program_prelude(program, logger, op_access(P));
+	program_prelude(program, logger, op_position(OP_LOG, BITS));
+	program_prelude(program, logger, op_position(OP_LOG, BITS));
+	program_add(program, logger, op_position(OP_LOG, BITS));
+	program_add(program, logger, op_access(P));
+	program_add(program, logger, op_position(OP_HARVEST, 0));
+	program_add(program, zapper, op_range(OP_ZAP, P, P + 1));
+}
+
 void directed_log_again_and_zap(struct program *program)
 {
-	program_begin(program, "log again and zap", 1, 1);
-	program_prelude(program, 0, op_position(OP_SLOT, 0));
-	program_prelude(program, 0, op_access(P));
-	program_prelude(program, 0, op_position(OP_LOG, BITS_AHEAD));
-	program_prelude(program, 0, op_position(OP_LOG, 0));
-	program_add(program, 0, op_position(OP_LOG, BITS_AHEAD));
-	program_add(program, 0, op_access(P));
-	program_add(program, 0, op_position(OP_HARVEST, 0));
-	program_add(program, 1, op_range(OP_ZAP, P, P + 1));
+	log_again(program, "log again and zap", 1, 0);
+}
+
+void directed_zap_and_log_again(struct program *program)
+{
+	log_again(program, "zap and log again", 0, 1);
 }
 
 /* What a CPU has listed before a log begins is not written since. */
