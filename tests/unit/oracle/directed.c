@@ -220,6 +220,8 @@ const struct directed directed_programs[] = {
 	{ "log and zap", directed_log_and_zap, 1 },
 	{ "log again and zap", directed_log_again_and_zap, 2 },
 	{ "zap and log again", directed_zap_and_log_again, 2 },
+	{ "harvest and neighbour", directed_harvest_and_neighbour, 2 },
+	{ "harvests and cached link", directed_harvests_and_cached_link, 2 },
 	{ "lists and log", directed_lists_and_log, 1 },
 	{ "harvest and first write, added", directed_harvest_and_add, 2 },
 	{ "harvest and first write, mended", directed_harvest_and_mend, 2 },

@@ -34,6 +34,8 @@ void directed_harvest_and_add(struct program *program);
 void directed_harvest_and_mend(struct program *program);
 void directed_log_again_and_zap(struct program *program);
 void directed_zap_and_log_again(struct program *program);
+void directed_harvest_and_neighbour(struct program *program);
+void directed_harvests_and_cached_link(struct program *program);
 void directed_lists_and_log(struct program *program);
 void directed_copy_and_harvest(struct program *program);
 void directed_age(struct program *program);

@@ -85,6 +85,32 @@ void directed_harvest_and_mend(struct program *program)
 	harvest_and_first_write(program, true);
 }
 
+/* The CPU sets one dirty bit next to one that is just taken. */
+void directed_harvest_and_neighbour(struct program *program)
+{
+	program_begin(program, "harvest and neighbour", 2, 0);
+	program_prelude(program, 1, op_position(OP_SLOT, 0));
+	program_prelude(program, 1, op_position(OP_LOG, BITS));
+	program_prelude(program, 1, op_access(P));
+	program_prelude(program, 1, op_read(P + 1));
+	program_add(program, 0, op_position(OP_HARVEST, 0));
+	program_add(program, 1, op_access(P + 1));
+	program_add(program, 1, op_position(OP_HARVEST, 0));
+}
+
+/* The CPU's way to the page is cached, so that its use cannot be seen in the link above. */
+void directed_harvests_and_cached_link(struct program *program)
+{
+	program_begin(program, "harvests and cached link", 1, 1);
+	program_prelude(program, 0, op_position(OP_SLOT, 0));
+	program_prelude(program, 0, op_position(OP_LOG, BITS));
+	program_prelude(program, 0, op_read(P));
+	program_add(program, 0, op_access(P));
+	program_add(program, 0, op_position(OP_HARVEST, 0));
+	program_add(program, 1, op_position(OP_HARVEST, 0));
+	program_add(program, 1, op_position(OP_HARVEST, 0));
+}
+
 /* One CPU has the right to write from the fault of another one, who has not noted that yet. */
 void directed_write_by_two(struct program *program)
 {

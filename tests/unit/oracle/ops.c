@@ -305,6 +305,11 @@ struct op op_access(u64 gfn)
 	return (struct op){ .kind = OP_ACCESS, .access = ACCESS_WRITE, .gfn = gfn, .end = gfn + 1 };
 }
 
+struct op op_read(u64 gfn)
+{
+	return (struct op){ .kind = OP_ACCESS, .access = ACCESS_READ, .gfn = gfn, .end = gfn + 1 };
+}
+
 struct op op_write_fault(u64 gfn)
 {
 	return (struct op){ .kind = OP_FAULT, .access = ACCESS_WRITE, .gfn = gfn, .end = gfn + 1 };

@@ -46,6 +46,7 @@ extern const struct op_kind op_kinds[OP_KINDS];
 
 /* For directed programs. */
 struct op op_access(u64 gfn);
+struct op op_read(u64 gfn);
 /* The fault that a write would take, without the write. */
 struct op op_write_fault(u64 gfn);
 /* how: the operation's variant. */

@@ -157,7 +157,7 @@ static void test_dirty(void **state)
 
 int main(void)
 {
-	struct CMUnitTest tests[48];
+	struct CMUnitTest tests[56];
 	size_t count = 0;
 
 	for (const struct directed *at = directed_programs; at->name; at++)
