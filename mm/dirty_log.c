@@ -117,12 +117,6 @@ static bool table_was_used(struct harvest *harvest, struct tdp_entry link, bool 
 	return used;
 }
 
-static void forget_all(struct dirty_log *log)
-{
-	for (u64 i = 0; i < log->words; i++)
-		atomic_store(&log->live[i / DIRTY_CHUNK_WORDS][i % DIRTY_CHUNK_WORDS], 0ull);
-}
-
 /* The tables that are there have been used; what counts is from now on. True: needs a flush. */
 static bool forget_uses(struct tdp *tdp, const struct mem_slot *slot)
 {
@@ -149,18 +143,9 @@ static int log_publish(struct tdp *tdp, const struct mem_slot *old, const struct
 	bool used;
 	int err;
 
-	/* Before the table, so that a zap which does not see it is one of the walks waited for. */
-	atomic_fetch_add(&tdp->logs, 1u);
 	err = slots_replace(tdp, old, slot, table);
-	if (err) {
-		atomic_fetch_sub(&tdp->logs, 1u);
+	if (err)
 		return err;
-	}
-	/* What the CPUs had listed before the log is not its news. */
-	if (slot->log->means == DIRTY_PML) {
-		tlb_wait_for_exits(&tdp->tlb);
-		forget_all(slot->log);
-	}
 	/* What cannot be split now is so later, in a fault. */
 	if (eager && tdp_split(tdp, slot->base, end))
 		log_info("dirty log: not enough memory to split all huge pages ahead");
@@ -182,14 +167,21 @@ static int log_start(struct tdp *tdp, const struct mem_slot *old, enum dirty_mea
 	slot.log = dirty_log_create(slot.npages, means);
 	if (!slot.log)
 		return E_NOMEM;
+	/* Before the table, so that a zap which does not see it is one of the walks waited for. */
+	atomic_fetch_add(&tdp->logs, 1u);
+	/* What the CPUs have listed until now is not the log's news, and goes nowhere. */
+	if (means == DIRTY_PML)
+		tlb_wait_for_exits(&tdp->tlb);
 	/* A zap meanwhile would take dirty bits for news that are from before the log. */
 	spin_lock(&tdp->lock);
 	err = log_publish(tdp, old, &slot, eager, &table);
 	spin_unlock(&tdp->lock);
-	if (err)
+	if (err) {
+		atomic_fetch_sub(&tdp->logs, 1u);
 		dirty_log_destroy(slot.log);
-	else
+	} else {
 		slots_settle(tdp, table);
+	}
 	return err;
 }
 
