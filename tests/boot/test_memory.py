@@ -101,6 +101,24 @@ def test_every_cpu_counts(machine):
     assert all("tlb-flushes" in line for line in ask(m, "cpus"))
 
 
+@pytest.mark.parametrize("pages, leaves", [("4k", 1 << 18), ("2m", 1 << 9)])
+def test_a_fresh_gigabyte_is_mapped_once(machine, pages, leaves):
+    """Four vCPUs touch it all at the same time: each leaf is installed by one fault."""
+    m = machine(append="on-idle=debug-exit", smp=2, mem="1536M",
+                modules=[guest("smp_touch", f"mem=1100M smp=4 pages={pages}", "mib=1024", vm="d")])
+    m.expect("vm d: .* ready")
+    m.send(texts.ESCAPE)
+    m.expect(texts.PROMPT)
+    mapped = fixed = 0
+    while mapped < leaves or fixed != mapped:
+        vm, mmu, tlb = (record(line) for line in ask(m, "vm"))
+        mapped = sum(int(vm[f"pages_{size}"]) for size in ("4k", "2m", "1g"))
+        fixed = int(vm["pf_fixed"])
+        assert tlb["remote_tlb_flush"] == "0"
+    m.send(texts.ESCAPE)
+    assert m.wait_exit(120) == 1
+
+
 def slots(m):
     return [(s["gpa"], s["size"], s["readonly"]) for s in map(record, ask(m, "slot d"))]
 
