@@ -29,6 +29,15 @@ void guest_mem_written(const struct guest_mem *mem, gpa_t gpa)
 		dirty_log_mark(slot, gpa_to_gfn(gpa));
 }
 
+void guest_mem_listed(const struct guest_mem *mem, gpa_t gpa)
+{
+	const struct mem_slot *slot = guest_mem_slot(mem, gpa_to_gfn(gpa));
+
+	/* What has other means than the list finds the page by these. */
+	if (slot && slot->log && slot->log->means == DIRTY_PML)
+		dirty_log_mark(slot, gpa_to_gfn(gpa));
+}
+
 /*
  * Where the hypervisor sees gpa, and in *len at most how many bytes from there on are one
  * piece (slots and chunks are whole 2 MiB). NULL: no slot.

@@ -107,6 +107,9 @@ static inline void *guest_mem_ptr(const struct guest_mem *mem, gpa_t gpa)
 void *guest_mem_ptr_write(const struct guest_mem *mem, gpa_t gpa);
 void guest_mem_written(const struct guest_mem *mem, gpa_t gpa);
 
+/* The CPU has listed gpa's page as written: news for a log that is kept by such lists. */
+void guest_mem_listed(const struct guest_mem *mem, gpa_t gpa);
+
 /* Copy across any pages and slots. E_FAULT: some byte has no slot; nothing is promised then. */
 int __must_check guest_mem_read(const struct guest_mem *mem, gpa_t gpa, void *buf, u64 len);
 /* The hypervisor's own writes: read-only slots too. */

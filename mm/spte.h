@@ -10,7 +10,7 @@
  *	+--+---------+-------------------+-----+----
  *	|  |         |                   | 0 0 | 0     absent: the whole entry is 0
  *	|  |   ~0 ...     | generation   | 0 1 | 0     MMIO: no slot has any of this, in generation
- *	|  |  owner  | removed table     | 1 0 | 0     frozen: being removed, a fault tries again
+ *	|  |  owner  | ~ removed table   | 1 0 | 0     frozen: being removed, a fault tries again
  *	|  | rights  | frame             | 1 1 | ...   aged: a leaf, to be made present when used
  *	+--+---------+-------------------+-----+----
  */
@@ -101,26 +101,27 @@ static inline hpa_t spte_hpa(const struct spte_format *fmt, u64 spte)
 
 /*
  * Frozen by owner, below SPTE_OWNERS, who alone will make it something else: and keeps the table
- * here that the entry linked to, HPA(0) for none.
+ * here that the entry linked to, HPA(0) for none: inverted, so that a CPU which guesses at the
+ * target of an entry that is not present (L1TF) finds nothing.
  */
 static inline u64 spte_make_frozen(u32 owner, hpa_t table)
 {
-	return SPTE_FROZEN | (u64)owner << SPTE_OWNER_SHIFT | table.raw;
+	return SPTE_FROZEN | (u64)owner << SPTE_OWNER_SHIFT | (~table.raw & SPTE_LINK);
 }
 
 static inline bool spte_is_frozen_by(u64 spte, u32 owner)
 {
-	return (spte & ~SPTE_LINK) == spte_make_frozen(owner, HPA(0));
+	return (spte & ~SPTE_LINK) == (SPTE_FROZEN | (u64)owner << SPTE_OWNER_SHIFT);
 }
 
 static inline hpa_t spte_frozen_table(u64 spte)
 {
-	return HPA(spte & SPTE_LINK);
+	return HPA(~spte & SPTE_LINK);
 }
 
 /*
  * The mark of generation, of which 28 bits are kept. The address field says more than any machine
- * has: a CPU that guesses at the target of an entry that is not present (L1TF) finds nothing.
+ * has, for the same reason.
  */
 static inline u64 spte_make_mmio(u64 generation)
 {

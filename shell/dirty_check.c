@@ -24,7 +24,9 @@
 
 #define HARVESTS 20u
 #define WRITES_BETWEEN 200u
-#define PATIENCE (20 * NS_PER_SEC)
+/* What the guest says is no more to be believed than any guest: so much, and so long in all. */
+#define WRITES_MAX (1u << 22)
+#define PATIENCE (60 * NS_PER_SEC)
 
 struct check {
 	struct vm *vm;
@@ -92,6 +94,8 @@ static int harvest(struct check *check, gfn_t base)
 	if (err)
 		return err;
 	end = done_now(check);
+	if (begin < check->end || end < begin || end - check->begin > WRITES_MAX)
+		return E_INVAL;
 	/* The write that is under way when done is read has not been counted yet. */
 	mark_writes(check, check->must, check->end + 1, begin);
 	mark_writes(check, check->may, check->begin, end + 1);
@@ -106,10 +110,8 @@ static int harvest(struct check *check, gfn_t base)
 }
 
 /* Let the guest write for a while. False: it does not. */
-static bool wait_for_writes(const struct check *check)
+static bool wait_for_writes(const struct check *check, u64 limit)
 {
-	u64 limit = clock_ns() + PATIENCE;
-
 	while (done_now(check) < check->end + WRITES_BETWEEN) {
 		if (clock_ns() > limit)
 			return false;
@@ -120,8 +122,9 @@ static bool wait_for_writes(const struct check *check)
 
 static int run(struct check *check, gfn_t base, enum dirty_means means, bool eager)
 {
+	u64 limit = clock_ns() + PATIENCE;
 	const u64 one = 1;
-	int err;
+	int err, stopped;
 
 	check->begin = done_now(check);
 	err = dirty_log_start(&check->vm->tdp, base, means, eager);
@@ -129,7 +132,7 @@ static int run(struct check *check, gfn_t base, enum dirty_means means, bool eag
 		return err;
 	check->end = done_now(check);
 	for (u32 i = 0; !err && i < HARVESTS; i++) {
-		if (!wait_for_writes(check))
+		if (!wait_for_writes(check, limit))
 			err = E_NOENT;
 		else
 			err = harvest(check, base);
@@ -139,7 +142,8 @@ static int run(struct check *check, gfn_t base, enum dirty_means means, bool eag
 			       GPA(check->control_gpa.raw + offsetof(struct dirty_control, stop)),
 			       &one, sizeof(one));
 	tlb_walk_end();
-	return err ? err : dirty_log_stop(&check->vm->tdp, base);
+	stopped = dirty_log_stop(&check->vm->tdp, base);
+	return err ? err : stopped;
 }
 
 int dirty_check(struct vm *vm, gfn_t base, gpa_t control, enum dirty_means means, bool eager)

@@ -11,17 +11,35 @@
 /* So much at once: the devices wait meanwhile. */
 #define PIECE (GIB(16) >> PAGE_SHIFT)
 
+/* The first piece from gfn on that has any of a slot; there is none: the first of all. */
+static u64 next_piece(struct vm *vm, u64 gfn)
+{
+	const struct slot_table *table;
+	u64 next = 0;
+
+	tlb_walk_begin(&vm->tdp.tlb);
+	table = guest_mem_table(&vm->mem);
+	for (u32 i = table->count; i-- > 0;) {
+		const struct mem_slot *slot = &table->slots[i];
+
+		if (slot->base.raw + slot->npages > gfn)
+			next = align_down(MAX(slot->base.raw, gfn), PIECE);
+	}
+	tlb_walk_end();
+	return next;
+}
+
 static void recover(struct timer *timer)
 {
 	struct vm *vm = container_of(timer, struct vm, nx_recovery);
-	gfn_t from = GFN(vm->nx_recovered), to = GFN(from.raw + PIECE);
+	gfn_t from = GFN(next_piece(vm, vm->nx_recovered)), to = GFN(from.raw + PIECE);
 	struct tdp_stats stats;
 
 	tdp_stats_read(&vm->tdp, &stats);
-	if (stats.nx_lpage_splits)
+	/* Not while there is a log, whose harvests the devices would wait for. */
+	if (stats.nx_lpage_splits && !atomic_load(&vm->tdp.logs))
 		tdp_collapse(&vm->tdp, from, to);
-	/* Behind the last slot, which is not far behind the size of its memory, from the start. */
-	vm->nx_recovered = to.raw > (vm->config->mem + GIB(4)) >> PAGE_SHIFT ? 0 : to.raw;
+	vm->nx_recovered = to.raw;
 	timer_arm(timer, clock_ns() + PERIOD);
 }
 

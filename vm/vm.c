@@ -59,15 +59,16 @@ static int add_memory(struct vm *vm)
 }
 
 /* Pages of 4 MiB, for all privilege levels, accessed and dirty so that the CPU need not write. */
-static void write_identity_map(struct vm *vm)
+static int write_identity_map(struct vm *vm)
 {
 	u32 *entries;
 
 	if (!backend->needs_identity_map())
-		return;
+		return 0;
 	entries = guest_mem_ptr(&vm->mem, GPA(GUEST_IDENTITY_MAP));
-	for (u32 i = 0; i < 1024; i++)
+	for (u32 i = 0; entries && i < 1024; i++)
 		entries[i] = i << 22 | IDENTITY_PDE;
+	return entries ? 0 : E_FAULT;
 }
 
 static void start_state(struct vcpu *vcpu, const struct load_result *start)
@@ -127,9 +128,10 @@ static int vm_load(struct vm *vm)
 
 	if (!err)
 		err = load_kernel(vm, &start);
+	if (!err)
+		err = write_identity_map(vm);
 	if (err)
 		return err;
-	write_identity_map(vm);
 	vm->deaf = vm->vcpu_count - 1;
 	for (u32 i = 0; i < vm->vcpu_count; i++) {
 		struct vcpu *vcpu = &vm->vcpus[i];
@@ -293,7 +295,15 @@ static void vm_start(struct vm *vm)
 
 bool vm_restart(struct vm *vm)
 {
-	if (atomic_load(&vm->state) != VM_RESETTING || vm_load(vm))
+	int err;
+
+	if (atomic_load(&vm->state) != VM_RESETTING)
+		return false;
+	/* To those who change its slots this is like the handling of an exit. */
+	vcpu_turn_begin(&vm->vcpus[0]);
+	err = vm_load(vm);
+	vcpu_turn_end();
+	if (err)
 		return false;
 	vm_start(vm);
 	return true;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Page-modification logging: while a slot is logged by it, the CPU notes each guest-physical page whose
- * dirty bit it sets in a page of 512 entries, from the last one down, and leaves the guest when that
+ * Page-modification logging: the CPU notes each guest-physical page whose dirty bit it sets in a page of 512 entries, from the last one down, and leaves the guest when that
  * is full. At every exit the entries go to the dirty log; so a CPU that is not in the guest has
  * none left, and who waits for an exit of each has them all. While nothing is logged leaves have
  * their dirty bits set, and there is nothing to note; but for those that an earlier log has left
@@ -37,6 +36,6 @@ void vmx_pml_drain(struct vcpu *vcpu)
 		return;
 	/* Full, it has become less than 0. */
 	for (u32 i = (u16)(index + 1); i < PML_ENTRIES; i++)
-		guest_mem_written(&vcpu->vm->mem, GPA(entries[i]));
+		guest_mem_listed(&vcpu->vm->mem, GPA(entries[i]));
 	vmcs_write16(VMCS_GUEST_PML_INDEX, PML_EMPTY);
 }

@@ -76,6 +76,8 @@ void vmx_not_entered(struct vcpu *vcpu, struct vm_exit *exit)
 {
 	struct vmx_vcpu *vmx = vmx_of(vcpu);
 
+	/* Nobody has looked whether it is still of now, as an entry does. */
+	fetch_memo_forget(&vcpu->memo);
 	exit->kind = EXIT_EMULATE;
 	exit->insn_len = 0;
 	exit->cs_base = vmcs_read_natural(VMCS_GUEST_CS_BASE);

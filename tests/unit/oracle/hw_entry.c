@@ -90,14 +90,8 @@ static void log_written(struct hw_cpu *cpu)
 {
 	const struct guest_mem *mem = &world.vms[cpu->space].mem;
 
-	for (u32 i = 0; i < cpu->written_count; i++) {
-		gfn_t gfn = GFN(cpu->written[i]);
-		const struct mem_slot *slot = guest_mem_slot(mem, gfn);
-
-		/* What has other means than the list finds the page by these. */
-		if (slot && slot->log && slot->log->means == DIRTY_PML)
-			dirty_log_mark(slot, gfn);
-	}
+	for (u32 i = 0; i < cpu->written_count; i++)
+		guest_mem_listed(mem, gfn_to_gpa(GFN(cpu->written[i])));
 	cpu->written_count = 0;
 }
 
