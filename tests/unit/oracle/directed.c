@@ -104,6 +104,16 @@ static void zap_and_zap(struct program *program)
 	program_add(program, 1, op_range(OP_ZAP, A, C + 1));
 }
 
+/* Both are after one leaf: who is late has to wait for the flush as well. */
+static void leaf_and_leaf(struct program *program)
+{
+	program_begin(program, "leaf and leaf", 2, 0);
+	program_prelude(program, 1, op_access(A));
+	program_prelude(program, 1, op_access(B));
+	program_add(program, 0, op_range(OP_ZAP, A, A + 1));
+	program_add(program, 1, op_range(OP_ZAP, A, A + 1));
+}
+
 /* Two CPUs, both in the guest, each begin a round at once. */
 static void round_and_round(struct program *program)
 {
@@ -203,6 +213,7 @@ const struct directed directed_programs[] = {
 	{ "fault and zap of all", fault_and_zap_all, 2 },
 	{ "walk and zap", walk_and_zap, 2 },
 	{ "zap and zap", zap_and_zap, 2 },
+	{ "leaf and leaf", leaf_and_leaf, 2 },
 	{ "round and round", round_and_round, 2 },
 	{ "huge leaf and zap", huge_and_zap, 3 },
 	{ "guest and slot", guest_and_slot, 2 },
@@ -231,6 +242,7 @@ const struct directed directed_programs[] = {
 	{ "protect and access", directed_protect_and_access, 2 },
 	{ "log and collapse", directed_log_and_collapse, 2 },
 	{ "copy and harvest", directed_copy_and_harvest, 2 },
+	{ "pointer and harvest", directed_pointer_and_harvest, 2 },
 	{ "zap of all and faults", zap_all_and_faults, 2 },
 	{ "access and age", directed_age, 2 },
 	{ "write and slot", directed_write_and_slot, 2 },

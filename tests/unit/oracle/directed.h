@@ -38,6 +38,7 @@ void directed_harvest_and_neighbour(struct program *program);
 void directed_harvests_and_cached_link(struct program *program);
 void directed_lists_and_log(struct program *program);
 void directed_copy_and_harvest(struct program *program);
+void directed_pointer_and_harvest(struct program *program);
 void directed_age(struct program *program);
 void directed_write_and_slot(struct program *program);
 void directed_write_and_stop(struct program *program);

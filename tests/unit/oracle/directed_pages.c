@@ -290,18 +290,28 @@ void directed_write_and_slot(struct program *program)
 	program_add(program, 1, op_position(OP_SLOT, 0));
 }
 
-/* Others harvest while a handler copies. */
-void directed_copy_and_harvest(struct program *program)
+/* Others harvest while a handler writes: by a copy, or a pointer. */
+static void handler_and_harvest(struct program *program, u8 access)
 {
-	struct op copy = op_range(OP_WRITE, P, P + 1);
+	struct op write = op_range(OP_WRITE, P, P + 1);
 
-	copy.access = ACCESS_EXEC;
-	program_begin(program, "copy and harvest", 1, 1);
+	write.access = access;
+	program_begin(program, "handler and harvest", 1, 1);
 	program_prelude(program, 0, op_position(OP_SLOT, 0));
 	program_prelude(program, 0, op_position(OP_LOG, PROTECTED));
-	program_add(program, 0, copy);
+	program_add(program, 0, write);
 	program_add(program, 0, op_position(OP_HARVEST, 0));
 	program_add(program, 1, op_position(OP_HARVEST, 0));
+}
+
+void directed_copy_and_harvest(struct program *program)
+{
+	handler_and_harvest(program, ACCESS_EXEC);
+}
+
+void directed_pointer_and_harvest(struct program *program)
+{
+	handler_and_harvest(program, ACCESS_READ);
 }
 
 void directed_write_and_stop(struct program *program)
