@@ -224,7 +224,7 @@ static gfn_t cut_collapsible(struct tdp_gather *gather, gfn_t start, gfn_t end)
 	u32 tables = 0;
 
 	tdp_iter_start(&iter, tdp, start, end);
-	while (iter.valid && tables < TDP_COLLAPSE_TABLES && iter.steps++ < TDP_WALK_STEPS) {
+	while (iter.valid && tables < TDP_COLLAPSE_TABLES) {
 		gfn_t first = tdp_entry_first(iter.at);
 		bool cut = spte_is_table(tdp->fmt, iter.at.spte, iter.at.level) &&
 			   tdp_leaf_can_collapse(tdp, guest_mem_slot(tdp->mem, first), first,
@@ -238,6 +238,9 @@ static gfn_t cut_collapsible(struct tdp_gather *gather, gfn_t start, gfn_t end)
 			tdp_iter_skip(&iter);
 		else
 			tdp_iter_next(&iter);
+		/* Whether a slot is logged, and so left alone, is looked at in each walk. */
+		if (iter.valid && ++iter.steps > TDP_WALK_STEPS)
+			tdp_iter_breathe(&iter);
 	}
 	return iter.valid ? iter.at.gfn : end;
 }
