@@ -16,13 +16,13 @@
  * Each line says what the lock protects.
  */
 enum lock_rank {
-	LOCK_VM_LIST, /* the list of VMs and each VM's life-cycle state */
+	LOCK_VM_LIST, /* the list of VMs */
 	LOCK_MEM_SLOTS, /* a VM's slots while they change */
 	LOCK_DEVICES, /* all device models of one VM */
 	LOCK_TIMERS, /* one timer queue */
 	LOCK_RUN_QUEUE, /* the vCPUs a CPU runs */
 	LOCK_CONSOLE, /* focus, shell input, output columns */
-	LOCK_TDP, /* who removes translations from one second-level tree */
+	LOCK_TDP, /* while a slot is logged: who removes translations, and who harvests */
 	LOCK_HEAP, /* small-object free lists */
 	LOCK_FRAMES, /* the frame allocator */
 	LOCK_LOG, /* the log ring and the host serial port */

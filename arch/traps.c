@@ -12,10 +12,10 @@
 #include "lib/atomic.h"
 #include "lib/log.h"
 
-#define STUB_SIZE 16u
+#define ENTRY_SIZE 16u
 #define GATE_INTERRUPT 0x8e00u
 
-extern const u8 trap_stubs[];
+extern const u8 trap_entries[];
 
 struct idt_gate idt[256] __aligned(16) __ro_after_init;
 static void (*irq_handlers[256])(void) __ro_after_init;
@@ -60,14 +60,14 @@ static u8 ist_of(u32 vector)
 void traps_init(void)
 {
 	for (u32 i = 0; i < ARRAY_SIZE(idt); i++) {
-		u64 stub = (u64)trap_stubs + (u64)i * STUB_SIZE;
+		u64 entry = (u64)trap_entries + (u64)i * ENTRY_SIZE;
 
 		idt[i] = (struct idt_gate){
-			.offset_low = (u16)stub,
+			.offset_low = (u16)entry,
 			.selector = SEL_CODE64,
 			.attr = (u16)(GATE_INTERRUPT | ist_of(i)),
-			.offset_mid = (u16)(stub >> 16),
-			.offset_high = (u32)(stub >> 32),
+			.offset_mid = (u16)(entry >> 16),
+			.offset_high = (u32)(entry >> 32),
 		};
 	}
 }

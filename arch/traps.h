@@ -53,5 +53,5 @@ void irq_register(u8 vector, void (*fn)(void));
  */
 void nmi_set_abort(const u8 *begin, const u8 *end, const u8 *abort);
 
-/* Called by the entry stubs. */
+/* Called by the entries of traps_entry.S. */
 void trap_dispatch(struct trap_frame *frame);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * One stub per vector: push what the CPU did not (an error code), the vector, all
+ * One entry per vector: push what the CPU did not (an error code), the vector, all
  * registers, and call trap_dispatch(frame).
  */
 	.text
-	.macro STUB vector
+	.macro ENTRY vector
 	.balign 16
 	.if !((\vector == 8) || ((\vector >= 10) && (\vector <= 14)) || (\vector == 17) || (\vector == 21) || (\vector == 29) || (\vector == 30))
 	pushq $0
@@ -14,12 +14,12 @@
 	.endm
 
 	.balign 16
-	.globl trap_stubs
-trap_stubs:
+	.globl trap_entries
+trap_entries:
 	.altmacro
 	.set number, 0
 	.rept 256
-	STUB %number
+	ENTRY %number
 	.set number, number + 1
 	.endr
 	.noaltmacro
@@ -63,8 +63,8 @@ trap_common:
 	addq $16, %rsp
 	iretq
 	.size trap_common, . - trap_common
-	.globl trap_stubs_end
-trap_stubs_end:
+	.globl trap_entries_end
+trap_entries_end:
 
 	.globl irq_wait, irq_wait_hlt
 	.type irq_wait, @function

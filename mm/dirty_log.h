@@ -7,7 +7,8 @@
  *	DIRTY_BITS	the CPU sets dirty bits, a harvest looks for them in the tables
  *	DIRTY_PML	the CPU sets dirty bits and lists where (VMX's page-modification logging)
  *
- * A page that is written between the returns of two harvests is reported by the second, once. The
+ * A page that is written after one harvest has returned and before the next begins is reported by that
+ * one, once; what is written while a harvest runs is reported by it or by the next. The
  * hypervisor's own writes for the guest are marked too (guest_mem_written()). Pages of a slot that
  * is logged are mapped by 4 KiB leaves as soon as they are written, see dirty_log_start().
  */

@@ -114,12 +114,10 @@ u64 spte_make_table(const struct spte_format *fmt, hpa_t table)
 	return table.raw | fmt->read | fmt->write | fmt->exec | fmt->user | fmt->accessed;
 }
 
-u64 spte_make_piece(const struct spte_format *fmt, u64 spte, unsigned int level, u32 index)
+u64 spte_make_piece(const struct spte_format *fmt, u64 spte, unsigned int level)
 {
-	u64 piece = spte + ((u64)index << level_shift(level - 1));
-
 	assert(level > LEVEL_4K && spte_is_leaf(fmt, spte, level));
-	return level - 1 == LEVEL_4K ? piece & ~fmt->large : piece;
+	return level - 1 == LEVEL_4K ? spte & ~fmt->large : spte;
 }
 
 u64 spte_set_access(const struct spte_format *fmt, u64 spte, unsigned int access)

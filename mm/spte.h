@@ -152,8 +152,11 @@ u64 spte_make_table(const struct spte_format *fmt, hpa_t table);
 /* What an entry at level is, in a word. */
 const char *spte_name(const struct spte_format *fmt, u64 spte, unsigned int level);
 
-/* What the leaf spte at level says of its piece index (0..511), as a leaf one level below. */
-u64 spte_make_piece(const struct spte_format *fmt, u64 spte, unsigned int level, u32 index);
+/*
+ * What the leaf spte at level says of the first of its 512 pieces, as a leaf one level below. The
+ * others differ from it by their frames.
+ */
+u64 spte_make_piece(const struct spte_format *fmt, u64 spte, unsigned int level);
 
 /* The leaf spte with these rights instead of those it has. */
 u64 spte_set_access(const struct spte_format *fmt, u64 spte, unsigned int access);

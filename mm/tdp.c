@@ -36,7 +36,7 @@ int tdp_create(struct tdp *tdp, const struct tdp_config *config, struct guest_me
 		.pml = config->pml,
 		.nx_huge = config->nx_huge,
 		.mmio_signal = config->mmio_signal,
-		.mmio_oldest = guest_mem_table(mem)->generation,
+		.mmio_generation = guest_mem_table(mem)->generation,
 		.mem = mem,
 		.slots_lock = SPINLOCK(LOCK_MEM_SLOTS),
 		.lock = SPINLOCK(LOCK_TDP),

@@ -41,7 +41,7 @@ struct tdp {
 	unsigned int max_leaf_level; /* [const] */
 	bool hw_ad, pml, nx_huge; /* [const] */
 	u64 mmio_signal; /* [const] */
-	u64 mmio_oldest; /* [atomic] no mark in the tree is of an older generation */
+	u64 mmio_generation; /* [const] of the slots at first: while it is theirs, all marks are right */
 	hpa_t root; /* [const] what the hardware is given */
 	struct frame_owner tables; /* who the table frames belong to */
 	struct guest_mem *mem; /* [const] */
@@ -77,7 +77,7 @@ enum tdp_result tdp_fault(struct tdp *tdp, gpa_t gpa, unsigned int access);
 /* The CPU says that a mark has refused the access: is it certain that no slot is there? */
 static inline bool tdp_mmio_is_current(const struct tdp *tdp)
 {
-	return atomic_load(&tdp->mmio_oldest) == guest_mem_table(tdp->mem)->generation;
+	return tdp->mmio_generation == guest_mem_table(tdp->mem)->generation;
 }
 
 /*

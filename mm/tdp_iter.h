@@ -128,10 +128,7 @@ void tdp_iter_skip(struct tdp_iter *iter);
  */
 void tdp_iter_breathe(struct tdp_iter *iter);
 
-#define tdp_for_each(iter, tdp, start, end) \
-	for (tdp_iter_start(iter, tdp, start, end); (iter)->valid; tdp_iter_next(iter))
-
-/* The same in a walk of its own, which takes a breath now and then. */
+/* Visit all entries in pre-order, in a walk of its own which takes a breath now and then. */
 #define tdp_for_each_walk(iter, tdp, start, end) \
 	for (tdp_iter_begin(iter, tdp, start, end); tdp_iter_goes_on(iter); tdp_iter_next(iter))
 

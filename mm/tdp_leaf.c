@@ -32,7 +32,7 @@ unsigned int tdp_leaf_level_max(const struct tdp *tdp, const struct mem_slot *sl
 u64 tdp_leaf_piece(const struct tdp *tdp, const struct mem_slot *slot, u64 spte, unsigned int level)
 {
 	unsigned int rights = spte_access(tdp->fmt, spte);
-	u64 piece = spte_make_piece(tdp->fmt, spte, level, 0);
+	u64 piece = spte_make_piece(tdp->fmt, spte, level);
 
 	if (level - 1 > LEVEL_4K)
 		return piece;

@@ -95,7 +95,7 @@ static int harvest(struct check *check, gfn_t base)
 		return err;
 	end = done_now(check);
 	if (begin < check->end || end < begin || end - check->begin > WRITES_MAX)
-		return E_INVAL;
+		return E_FAULT;
 	/* The write that is under way when done is read has not been counted yet. */
 	mark_writes(check, check->must, check->end + 1, begin);
 	mark_writes(check, check->may, check->begin, end + 1);
@@ -133,7 +133,7 @@ static int run(struct check *check, gfn_t base, enum dirty_means means, bool eag
 	check->end = done_now(check);
 	for (u32 i = 0; !err && i < HARVESTS; i++) {
 		if (!wait_for_writes(check, limit))
-			err = E_NOENT;
+			err = E_FAULT;
 		else
 			err = harvest(check, base);
 	}

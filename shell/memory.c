@@ -32,6 +32,8 @@ static const char *error_text(int err)
 		return "beyond the guest's physical addresses";
 	case E_EXIST:
 		return "there is one already";
+	case E_FAULT:
+		return "the guest does not go on as it should";
 	case E_NOENT:
 		return "no such slot, or it is not logged";
 	default:

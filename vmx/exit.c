@@ -191,9 +191,6 @@ static __noinline void decode_more(struct vcpu *vcpu, u32 reason, struct vm_exit
 		break;
 	case VMX_EXIT_EXCEPTION_NMI:
 		decode_exception(vcpu, exit);
-		break;
-	default:
-		break;
 	}
 }
 

@@ -142,22 +142,22 @@ static void bench_hlt(void)
 }
 
 /* Steps over the faulting instruction, which is 2 bytes long. */
-void page_fault_stub(void);
+void page_fault_entry(void);
 asm(".text\n"
-    "page_fault_stub:\n"
+    "page_fault_entry:\n"
     "add $8, %rsp\n"
     "addq $2, (%rsp)\n"
     "iretq\n");
 
 static void bench_paging(void)
 {
-	uintptr_t stub = (uintptr_t)page_fault_stub;
+	uintptr_t entry = (uintptr_t)page_fault_entry;
 	struct idt_gate saved = idt[VEC_PF];
 	u64 cr0 = read_cr0(), cr3 = read_cr3(), cr4 = read_cr4();
 
 	pt_map(TEST_VA, 0, 1);
-	idt[VEC_PF].offset_low = (u16)stub;
-	idt[VEC_PF].offset_mid = (u16)(stub >> 16);
+	idt[VEC_PF].offset_low = (u16)entry;
+	idt[VEC_PF].offset_mid = (u16)(entry >> 16);
 	BENCH("page-fault", asm volatile(".byte 0x8a, 0x07" : : "D"(TEST_VA) : "rax", "memory"));
 	idt[VEC_PF] = saved;
 	BENCH("cr3-reload", write_cr3(cr3));

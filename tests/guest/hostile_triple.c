@@ -8,10 +8,10 @@
 
 void guest_main(void)
 {
-	static const struct table_ptr stub = { .limit = 7, .base = 0 };
+	static const struct table_ptr small = { .limit = 7, .base = 0 };
 
 	tap_diag("about to triple fault");
-	lidt(&stub);
+	lidt(&small);
 	asm volatile("ud2");
 	tap_bail_out("still running");
 }

@@ -212,3 +212,11 @@ static inline void live_check_same(const struct live_snapshot *before)
 	assert_int_equal(now.tree, before->tree);
 	assert_int_equal(now.logs, before->logs);
 }
+
+static inline int live_teardown(void **state)
+{
+	(void)state;
+	live_check();
+	live_end();
+	return 0;
+}

@@ -208,6 +208,17 @@ static inline enum tdp_result fault(u64 gpa)
 	return tdp_fault(&tdp, GPA(gpa), ACCESS_READ);
 }
 
+static inline enum tdp_result write_fault(u64 gpa)
+{
+	return tdp_fault(&tdp, GPA(gpa), ACCESS_WRITE);
+}
+
+/* Shootdown rounds so far. */
+static inline u64 rounds(void)
+{
+	return atomic_load(&tdp.tlb.stats.remote_tlb_flush);
+}
+
 static inline void zap(u64 start, u64 end)
 {
 	tdp_zap(&tdp, gpa_to_gfn(GPA(start)), gpa_to_gfn(GPA(end)));

@@ -31,23 +31,10 @@ static int setup(void **state)
 	return 0;
 }
 
-static int teardown(void **state)
-{
-	(void)state;
-	live_check();
-	live_end();
-	return 0;
-}
-
 static int log_start(enum dirty_means means, bool eager)
 {
 	book.means = means;
 	return dirty_log_start(&tdp, live_gfn(BASE), means, eager);
-}
-
-static u64 rounds(void)
-{
-	return tdp.tlb.stats.remote_tlb_flush;
 }
 
 static void map_all(void)
@@ -379,16 +366,16 @@ static void test_readonly(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_errors, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_means, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_start, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_nothing, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_one_round, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_zap, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_split, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_move, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_two_logs, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_readonly, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_errors, setup, live_teardown),
+		cmocka_unit_test_setup_teardown(test_means, setup, live_teardown),
+		cmocka_unit_test_setup_teardown(test_start, setup, live_teardown),
+		cmocka_unit_test_setup_teardown(test_nothing, setup, live_teardown),
+		cmocka_unit_test_setup_teardown(test_one_round, setup, live_teardown),
+		cmocka_unit_test_setup_teardown(test_zap, setup, live_teardown),
+		cmocka_unit_test_setup_teardown(test_split, setup, live_teardown),
+		cmocka_unit_test_setup_teardown(test_move, setup, live_teardown),
+		cmocka_unit_test_setup_teardown(test_two_logs, setup, live_teardown),
+		cmocka_unit_test_setup_teardown(test_readonly, setup, live_teardown),
 	};
 
 	return cmocka_run_group_tests_name("dirty_log", tests, NULL, NULL);

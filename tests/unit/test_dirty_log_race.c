@@ -22,14 +22,6 @@ static int setup(void **state)
 	return 0;
 }
 
-static int teardown(void **state)
-{
-	(void)state;
-	live_check();
-	live_end();
-	return 0;
-}
-
 static u64 requests(void)
 {
 	return atomic_load(&tdp.tlb.stats.remote_tlb_flush_requests);
@@ -265,13 +257,14 @@ static void test_stop_in_zap(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_protect_in_harvest, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_harvest_in_protect, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_write_in_harvest, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_dirty_in_harvest, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_harvest_waits_for_faults, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_harvest_waits_for_lists, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_stop_in_zap, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_protect_in_harvest, setup, live_teardown),
+		cmocka_unit_test_setup_teardown(test_harvest_in_protect, setup, live_teardown),
+		cmocka_unit_test_setup_teardown(test_write_in_harvest, setup, live_teardown),
+		cmocka_unit_test_setup_teardown(test_dirty_in_harvest, setup, live_teardown),
+		cmocka_unit_test_setup_teardown(test_harvest_waits_for_faults, setup,
+						live_teardown),
+		cmocka_unit_test_setup_teardown(test_harvest_waits_for_lists, setup, live_teardown),
+		cmocka_unit_test_setup_teardown(test_stop_in_zap, setup, live_teardown),
 	};
 
 	return cmocka_run_group_tests_name("dirty_log_race", tests, NULL, NULL);

@@ -25,23 +25,6 @@ static int setup(void **state)
 	return 0;
 }
 
-static int teardown(void **state)
-{
-	(void)state;
-	live_end();
-	return 0;
-}
-
-static enum tdp_result write_fault(u64 gpa)
-{
-	return tdp_fault(&tdp, GPA(gpa), ACCESS_WRITE);
-}
-
-static u64 rounds(void)
-{
-	return tdp.tlb.stats.remote_tlb_flush;
-}
-
 /* A word of each page of [gpa, gpa + len) says where it was written. */
 static void put_marks(u64 gpa, u64 len, u64 salt)
 {
@@ -383,15 +366,15 @@ static void test_marks(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_add_errors, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_too_many, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_absent, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_move_errors, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_add, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_remove, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_move, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_move_onto_itself, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_marks, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_add_errors, setup, live_teardown),
+		cmocka_unit_test_setup_teardown(test_too_many, setup, live_teardown),
+		cmocka_unit_test_setup_teardown(test_absent, setup, live_teardown),
+		cmocka_unit_test_setup_teardown(test_move_errors, setup, live_teardown),
+		cmocka_unit_test_setup_teardown(test_add, setup, live_teardown),
+		cmocka_unit_test_setup_teardown(test_remove, setup, live_teardown),
+		cmocka_unit_test_setup_teardown(test_move, setup, live_teardown),
+		cmocka_unit_test_setup_teardown(test_move_onto_itself, setup, live_teardown),
+		cmocka_unit_test_setup_teardown(test_marks, setup, live_teardown),
 	};
 
 	return cmocka_run_group_tests_name("slots", tests, NULL, NULL);

@@ -18,23 +18,6 @@ static int setup(void **state)
 	return 0;
 }
 
-static int teardown(void **state)
-{
-	(void)state;
-	live_end();
-	return 0;
-}
-
-static enum tdp_result write_fault(u64 gpa)
-{
-	return tdp_fault(&tdp, GPA(gpa), ACCESS_WRITE);
-}
-
-static u64 rounds(void)
-{
-	return tdp.tlb.stats.remote_tlb_flush;
-}
-
 static int set_readonly(u64 gpa, bool readonly)
 {
 	return slot_set_readonly(&tdp, live_gfn(gpa), readonly);
@@ -323,15 +306,15 @@ static void test_move_huge(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_readonly, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_writable_again, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_add_readonly, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_readonly_small, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_ipis, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_other_space, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_waits_for_exits, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_waits_for_walks, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_move_huge, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_readonly, setup, live_teardown),
+		cmocka_unit_test_setup_teardown(test_writable_again, setup, live_teardown),
+		cmocka_unit_test_setup_teardown(test_add_readonly, setup, live_teardown),
+		cmocka_unit_test_setup_teardown(test_readonly_small, setup, live_teardown),
+		cmocka_unit_test_setup_teardown(test_ipis, setup, live_teardown),
+		cmocka_unit_test_setup_teardown(test_other_space, setup, live_teardown),
+		cmocka_unit_test_setup_teardown(test_waits_for_exits, setup, live_teardown),
+		cmocka_unit_test_setup_teardown(test_waits_for_walks, setup, live_teardown),
+		cmocka_unit_test_setup_teardown(test_move_huge, setup, live_teardown),
 	};
 
 	return cmocka_run_group_tests_name("slots_rights", tests, NULL, NULL);

@@ -177,10 +177,11 @@ static void test_pieces(void **state)
 				u64 spte = spte_make_leaf(formats[f], PFN(first), level, access);
 
 				for (u32 i = 0; i < TABLE_ENTRIES; i++)
-					assert_int_equal(
-						spte_make_piece(formats[f], spte, level, i),
-						spte_make_leaf(formats[f], PFN(first + i * pages),
-							       level - 1, access));
+					assert_int_equal(spte_make_piece(formats[f], spte, level) +
+								 i * pages * PAGE_SIZE,
+							 spte_make_leaf(formats[f],
+									PFN(first + i * pages),
+									level - 1, access));
 			}
 		}
 	}

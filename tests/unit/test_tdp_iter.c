@@ -4,6 +4,10 @@
  */
 #include "tdp_fixture.h"
 
+/* Visit all entries in pre-order, within the caller's walk. */
+#define tdp_for_each(iter, tdp, start, end) \
+	for (tdp_iter_start(iter, tdp, start, end); (iter)->valid; tdp_iter_next(iter))
+
 #include <stdlib.h>
 
 static void collect_below(hpa_t table, u64 gfn, unsigned int level, u64 start, u64 limit, u64 *out,

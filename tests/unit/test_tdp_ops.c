@@ -10,11 +10,6 @@
 
 #define ALL GFN(0), GFN(BIT(36))
 
-static u64 rounds(void)
-{
-	return tdp.tlb.stats.remote_tlb_flush;
-}
-
 static gfn_t gfn_of(u64 gpa)
 {
 	return gpa_to_gfn(GPA(gpa));
@@ -23,11 +18,6 @@ static gfn_t gfn_of(u64 gpa)
 static void protect(u64 start, u64 end_)
 {
 	tdp_write_protect(&tdp, gfn_of(start), gfn_of(end_));
-}
-
-static enum tdp_result write_fault(u64 gpa)
-{
-	return tdp_fault(&tdp, GPA(gpa), ACCESS_WRITE);
 }
 
 static enum tdp_result exec_fault(u64 gpa)

@@ -15,11 +15,6 @@
 #define BASE GIB(1)
 #define LEN GIB(2)
 
-static u64 rounds(void)
-{
-	return tdp.tlb.stats.remote_tlb_flush;
-}
-
 static int split(u64 gpa, u64 len)
 {
 	return tdp_split(&tdp, gpa_to_gfn(GPA(gpa)), gpa_to_gfn(GPA(gpa + len)));

@@ -11,7 +11,7 @@
 #define GATE_PRESENT 0x80u
 #define IST_DOUBLE_FAULT 1u
 #define STACK_SIZE 8192u
-#define ISR_STUB_SIZE 16u
+#define ISR_ENTRY_SIZE 16u
 
 #ifdef __x86_64__
 #define CODE_ATTR 0x00af9a000000ffffull
@@ -42,7 +42,7 @@ static u8 trap_stack[STACK_SIZE] __aligned(16);
 static u8 double_fault_stack[STACK_SIZE] __aligned(16);
 #endif
 
-extern const char isr_stubs[];
+extern const char isr_entries[];
 
 void gdt_set_tss(unsigned int selector, const struct tss *which, u32 limit)
 {
@@ -91,7 +91,7 @@ void desc_init(void)
 	struct table_ptr gdt_ptr = { .limit = sizeof(gdt) - 1, .base = (ulong)gdt };
 
 	for (unsigned int i = 0; i < 256; i++)
-		gate_set(&idt[i], (uintptr_t)isr_stubs + i * ISR_STUB_SIZE);
+		gate_set(&idt[i], (uintptr_t)isr_entries + i * ISR_ENTRY_SIZE);
 #ifdef __x86_64__
 	tss.rsp[0] = (u64)(trap_stack + sizeof(trap_stack));
 	tss.ist[IST_DOUBLE_FAULT - 1] = (u64)(double_fault_stack + sizeof(double_fault_stack));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The 256 interrupt entry stubs, 16 bytes each, and the calls that an exception may end:
+ * The 256 interrupt entries, 16 bytes each, and the calls that an exception may end:
  * trap_call and trap_call_user save the callee-saved registers and the stack pointer,
  * trap_recover returns through them from wherever the exception was.
  */
@@ -8,8 +8,8 @@
 
 	.text
 	.balign	16
-	.globl	isr_stubs
-isr_stubs:
+	.globl	isr_entries
+isr_entries:
 	vector = 0
 	.rept	256
 	.balign	16

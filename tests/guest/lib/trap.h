@@ -12,7 +12,7 @@
 
 #define TRAP_NONE 0x100u
 
-/* As pushed by the stubs in isr.S. */
+/* As pushed by the entries in isr.S. */
 struct trap_frame {
 #ifdef __x86_64__
 	ulong r15, r14, r13, r12, r11, r10, r9, r8, di, si, bp, dx, cx, bx, ax;
@@ -151,5 +151,5 @@ extern u8 user_start[], user_end[];
 #define __user_code __attribute__((section(".user.text"), noinline)) USER_ABI
 #define __user_data __attribute__((section(".user.data")))
 
-/* Called by the stubs. */
+/* Called by the entries. */
 void trap_dispatch(struct trap_frame *frame);
