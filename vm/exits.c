@@ -10,6 +10,11 @@
 
 #define VECTOR_GUEST_BP 3
 #define VECTOR_GUEST_OF 4
+/*
+ * A turn ends after so many exits, whatever the timer says: where interrupts are held back while
+ * a guest runs with its own off, one that exits all the time would keep its CPU.
+ */
+#define EXITS_PER_TURN 256u
 
 void vcpu_look_around(struct vcpu *vcpu)
 {
@@ -159,9 +164,10 @@ void vcpu_exit(struct vcpu *vcpu, const struct vm_exit *exit)
 
 static void run(struct vcpu *vcpu)
 {
+	u32 left = EXITS_PER_TURN;
 	struct vm_exit exit;
 
-	for (;;) {
+	do {
 		if (unlikely(atomic_load(&vcpu->requests)) && !vcpu_prepare(vcpu))
 			return;
 		backend->run(vcpu, &exit);
@@ -176,7 +182,7 @@ static void run(struct vcpu *vcpu)
 		 * then no instruction ends, where a host interrupt could have ended its turn.
 		 */
 		vcpu_look_around(vcpu);
-	}
+	} while (--left > 0);
 }
 
 void vcpu_run(struct vcpu *vcpu)

@@ -20,6 +20,11 @@
 
 #define SLICE_NS (10 * NS_PER_MS)
 /*
+ * How long a vCPU runs before it is disturbed by a timer of another one. Without it, a guest whose
+ * timers are always due would leave its neighbours no time between an entry and the next exit.
+ */
+#define UNDISTURBED_NS NS_PER_MS
+/*
  * A guest is left after so long in any case, should the interrupt or NMI that asks for it get lost.
  */
 #define MAX_RUN_NS (100 * NS_PER_MS)
@@ -172,6 +177,16 @@ static void run_timers(struct vcpu *vcpu, u64 now)
 	spin_unlock(&vcpu->vm->dev_lock);
 }
 
+/* When the timers of vcpu, which waits for its turn or halts while next runs, are to be looked at. */
+static u64 timers_beside(struct vcpu *vcpu, const struct vcpu *next, u64 now)
+{
+	u64 due = timer_queue_next(&vcpu->timers);
+
+	if (vcpu == next || !next)
+		return due;
+	return MAX(due, now + UNDISTURBED_NS);
+}
+
 /*
  * The next vCPU to run, moved to the queue's end, or NULL. *deadline: when this CPU is wanted again
  * by a device timer, or because another vCPU waits for its turn.
@@ -185,9 +200,7 @@ static struct vcpu *pick(struct sched *sched, u64 *deadline)
 	/* All of them first: a timer of one vCPU's can wake another one. */
 	list_for_each(vcpu, &sched->queue, node)
 		run_timers(vcpu, now);
-	*deadline = TIMER_NEVER;
 	list_for_each(vcpu, &sched->queue, node) {
-		*deadline = MIN(*deadline, timer_queue_next(&vcpu->timers));
 		if (!vcpu_runnable(vcpu))
 			continue;
 		runnable++;
@@ -198,6 +211,9 @@ static struct vcpu *pick(struct sched *sched, u64 *deadline)
 			next->crowded = true;
 		}
 	}
+	*deadline = TIMER_NEVER;
+	list_for_each(vcpu, &sched->queue, node)
+		*deadline = MIN(*deadline, timers_beside(vcpu, next, now));
 	if (!next)
 		return NULL;
 	list_remove(&next->node);
