@@ -24,7 +24,7 @@
 
 #define MAIN_STACK_PAGES 4u
 #define IST_STACK_PAGES 2u
-#define ANSWER_MS 200u
+#define ANSWER_MS 2000u /* that of an emulator on a busy machine may have to wait itself */
 #define INIT_WAIT_US 10000u
 #define STARTUP_WAIT_US 200u
 #define BOOT_STACK_SIZE 16384u

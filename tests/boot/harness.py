@@ -216,6 +216,8 @@ class Emulator:
         return "\n".join(self.text().split("\n")[-TAIL_LINES:])
 
     def stderr(self):
+        if self.errors.closed:
+            return ""
         self.errors.flush()
         return Path(self.errors.name).read_text()
 
