@@ -110,7 +110,7 @@ def test_interrupt_key_reaches_the_guest(linux):
     m.send("sh -c 'echo now$((1+1)); exec sleep 1000'\n")
     m.expect("now2")
     m.send("\x03")
-    m.expect(r"\^C(?:\r\n)?# ")  # the shell may be faster with its new line than the echo
+    m.expect("# ")  # the echo, ^C, may come late, or be lost as the signal flushes the terminal
     command(m, "echo alive$((1+1))", "alive2")
 
 
