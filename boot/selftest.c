@@ -64,6 +64,9 @@ static int start_on(u32 cpu)
 	str_printf(config->name, sizeof(config->name), "selftest.%u", cpu);
 	config->mem = VM_MEM_MIN;
 	config->cpus = 1;
+	config->weight = WEIGHT_DEFAULT;
+	cpu_set_add(&config->pin, cpu);
+	config->pinned = true;
 	config->max_page = LEVEL_1G;
 	config->cmdline = "";
 	config->ended = guest_ended;

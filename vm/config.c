@@ -77,6 +77,9 @@ static void add_kernel(struct vm_config *vm, const struct config_line *line, u32
 	vm->cpus = line->cpus;
 	vm->paging = line->paging;
 	vm->max_page = line->max_page;
+	vm->weight = line->weight;
+	vm->pin = line->pin;
+	vm->pinned = line->pinned;
 	vm->nx_huge = line->nx_huge;
 	vm->cmdline = line->cmdline;
 }

@@ -3,12 +3,13 @@
  * Which VMs there are to be: read from the command lines of the modules that the boot
  * loader brought.
  *
- *	vm=NAME type=kernel [mem=SIZE] [cpus=N | smp=N] [paging=auto|tdp|shadow] [pages=4k|2m|1g]
- *		[nx-huge=on|off] [-- guest command line]
+ *	vm=NAME type=kernel [mem=SIZE] [cpus=N | smp=N] [weight=N] [pin=N,N-N...]
+ *		[paging=auto|tdp|shadow] [pages=4k|2m|1g] [nx-huge=on|off] [-- guest command line]
  *	vm=NAME type=initrd
  */
 #pragma once
 
+#include "arch/cpu_set.h"
 #include "lib/addr.h"
 #include "lib/types.h"
 
@@ -41,6 +42,9 @@ struct vm_config {
 	u32 initrds[VM_MAX_INITRDS]; /* indexes of modules, in the boot loader's order */
 	u64 mem; /* bytes, a multiple of VM_MEM_ALIGN */
 	u32 cpus;
+	u32 weight; /* of its claim to CPU time: WEIGHT_MIN..WEIGHT_MAX */
+	struct cpu_set pin; /* the CPUs that it may use; some may not be there if not pinned */
+	bool pinned;
 	enum vm_paging paging;
 	unsigned int max_page; /* LEVEL_4K..LEVEL_1G: the largest pages to map guest memory by */
 	bool nx_huge; /* of which only the smallest may be executed from */

@@ -8,6 +8,7 @@
 #include "lib/log.h"
 #include "lib/printf.h"
 #include "lib/string.h"
+#include "vm/runq.h"
 
 struct config_key_info {
 	const char *name;
@@ -70,14 +71,62 @@ _Static_assert(VM_MEM_MIN == MIB(4), "as the message says");
 
 static const char *parse_cpus(struct config_line *line, struct span value)
 {
-	u64 cpus;
+	u64 count;
 
-	if (span_parse_range(value, 1, VM_MAX_CPUS, &cpus))
+	if (span_parse_range(value, 1, VM_MAX_CPUS, &count))
 		return "not a number from 1 to 64";
-	line->cpus = (u32)cpus;
+	line->cpus = (u32)count;
 	return NULL;
 }
 _Static_assert(VM_MAX_CPUS == 64, "as the message says");
+
+static const char *parse_weight(struct config_line *line, struct span value)
+{
+	u64 weight;
+
+	if (span_parse_range(value, WEIGHT_MIN, WEIGHT_MAX, &weight))
+		return "not a number from 1 to 1000";
+	line->weight = (u32)weight;
+	return NULL;
+}
+_Static_assert(WEIGHT_MIN == 1 && WEIGHT_MAX == 1000, "as the message says");
+
+/* The part of text before the first c, or all of it; *rest: what follows that c. False: no c. */
+static bool cut(struct span text, char c, struct span *part, struct span *rest)
+{
+	size_t len = 0;
+
+	while (len < text.len && text.ptr[len] != c)
+		len++;
+	*part = (struct span){ .ptr = text.ptr, .len = len };
+	if (len == text.len)
+		return false;
+	*rest = (struct span){ .ptr = text.ptr + len + 1, .len = text.len - len - 1 };
+	return true;
+}
+
+/* Numbers and ranges of numbers, with commas between. */
+static const char *parse_pin(struct config_line *line, struct span value)
+{
+	struct span item, first, last;
+	bool more = true;
+
+	memset(&line->pin, 0, sizeof(line->pin));
+	while (more) {
+		u64 from, to;
+
+		more = cut(value, ',', &item, &value);
+		if (!cut(item, '-', &first, &last))
+			last = first;
+		if (span_parse_range(first, 0, MAX_CPUS - 1, &from) ||
+		    span_parse_range(last, from, MAX_CPUS - 1, &to))
+			return "not a list of CPUs, like 0,2-3";
+		for (u64 cpu = from; cpu <= to; cpu++)
+			cpu_set_add(&line->pin, (u32)cpu);
+	}
+	line->pinned = true;
+	return NULL;
+}
 
 static const char *parse_paging(struct config_line *line, struct span value)
 {
@@ -124,6 +173,8 @@ static const struct config_key_info keys[CONFIG_KEYS] = {
 			      .other_name = "smp",
 			      .kernel_only = true,
 			      .parse = parse_cpus },
+	[CONFIG_KEY_WEIGHT] = { .name = "weight", .kernel_only = true, .parse = parse_weight },
+	[CONFIG_KEY_PIN] = { .name = "pin", .kernel_only = true, .parse = parse_pin },
 	[CONFIG_KEY_PAGING] = { .name = "paging", .kernel_only = true, .parse = parse_paging },
 	[CONFIG_KEY_PAGES] = { .name = "pages", .kernel_only = true, .parse = parse_pages },
 	[CONFIG_KEY_NX_HUGE] = { .name = "nx-huge", .kernel_only = true, .parse = parse_nx_huge },
@@ -191,10 +242,12 @@ void config_line_parse(struct config_line *line, const struct config_module *mod
 		.module = module,
 		.mem = VM_MEM_DEFAULT,
 		.cpus = 1,
+		.weight = WEIGHT_DEFAULT,
 		.paging = VM_PAGING_AUTO,
 		.max_page = LEVEL_1G,
 		.cmdline = "",
 	};
+	cpu_set_fill(&line->pin);
 	words_start(&words, module->cmdline, strlen(module->cmdline));
 	while (words_next(&words, &word))
 		parse_word(line, &word);

@@ -14,6 +14,8 @@ enum config_key {
 	CONFIG_KEY_TYPE,
 	CONFIG_KEY_MEM,
 	CONFIG_KEY_CPUS,
+	CONFIG_KEY_WEIGHT,
+	CONFIG_KEY_PIN,
 	CONFIG_KEY_PAGING,
 	CONFIG_KEY_PAGES,
 	CONFIG_KEY_NX_HUGE,
@@ -31,7 +33,9 @@ struct config_line {
 	bool name_ok; /* vm= is there and is a name */
 	enum config_type type;
 	u64 mem;
-	u32 cpus;
+	u32 cpus, weight;
+	struct cpu_set pin;
+	bool pinned;
 	enum vm_paging paging;
 	unsigned int max_page;
 	bool nx_huge;

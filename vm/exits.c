@@ -60,8 +60,10 @@ static void exit_nop(struct vcpu *vcpu, const struct vm_exit *exit)
  */
 static void exit_pause(struct vcpu *vcpu, const struct vm_exit *exit)
 {
-	if (vcpu_skip(vcpu, exit))
-		atomic_fetch_or(&vcpu->requests, REQUEST_RESCHED);
+	if (!vcpu_skip(vcpu, exit))
+		return;
+	vcpu->yields = true;
+	atomic_fetch_or(&vcpu->requests, REQUEST_RESCHED);
 }
 
 static void exit_ud(struct vcpu *vcpu, const struct vm_exit *exit __unused)

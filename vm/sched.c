@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The main loop of each CPU. See sched.h.
+ * The main loop of each CPU. See sched.h; whose turn it is says runq.h.
  *
- * A round: put aside the vCPUs of VMs that end, run expired device timers, pick the next vCPU, arm
- * the CPU's timer for whatever comes first, run. The queue is the CPU's own; others add to a second
- * list, under its lock, and wake the CPU.
+ * A vCPU belongs to one CPU at a time, its home: it sleeps there, waits in its queue, or runs. A
+ * round: look after those that sleep if something may have woken one, settle what the last turn
+ * has cost, choose who is next, arm the CPU's timer for whatever comes first, run. Only what waits
+ * can be taken by another CPU: one that is idle, or has less to do.
  */
 #include "vm/sched.h"
 
@@ -16,27 +17,12 @@
 #include "lib/err.h"
 #include "lib/log.h"
 #include "mm/heap.h"
-#include "vm/vcpu.h"
+#include "vm/sched_cpu.h"
 
-#define SLICE_NS (10 * NS_PER_MS)
-/*
- * How long a vCPU runs before it is disturbed by a timer of another one. Without it, a guest whose
- * timers are always due would leave its neighbours no time between an entry and the next exit.
- */
-#define UNDISTURBED_NS NS_PER_MS
 /*
  * A guest is left after so long in any case, should the interrupt or NMI that asks for it get lost.
  */
 #define MAX_RUN_NS (100 * NS_PER_MS)
-
-struct sched {
-	struct spinlock lock;
-	struct list incoming; /* [lock] vCPUs that others have queued */
-	struct list queue; /* [self] this CPU's vCPUs, the one that ran last at the end */
-	struct vcpu *loaded; /* [self] whose state is in the CPU */
-	bool running; /* [self] it runs; not so between two rounds */
-	u64 armed; /* [atomic] when the CPU will next look at timers, or TIMER_NEVER: it looks now */
-};
 
 static void (*on_idle_action)(void);
 
@@ -53,60 +39,11 @@ int sched_init_cpu(u32 cpu)
 		return E_NOMEM;
 	spin_init(&sched->lock, LOCK_RUN_QUEUE);
 	list_init(&sched->incoming);
-	list_init(&sched->queue);
+	list_init(&sched->asleep);
+	runq_init(&sched->runq);
+	sched->timers_due = TIMER_NEVER;
 	cpus[cpu]->sched = sched;
 	return 0;
-}
-
-/*
- * Make cpu's main loop look at what has been asked of it: out of its guest, or out of its sleep.
- * In between, attention keeps it from entering or sleeping before it has looked.
- */
-static void cpu_wake(struct percpu *cpu)
-{
-	/*
-	 * From its main loop this CPU asks before it picks a vCPU, or in an interrupt window, which
-	 * leads back there.
-	 */
-	if (cpu == this_cpu()) {
-		struct sched *sched = cpu->sched;
-
-		if (sched->running)
-			atomic_store(&cpu->attention, 1u);
-		return;
-	}
-	atomic_xchg(&cpu->attention, 1u);
-	switch ((enum cpu_mode)atomic_load(&cpu->mode)) {
-	case CPU_GUEST:
-		this_cpu()->ipis++;
-		apic_send_nmi(cpu->apic_id);
-		break;
-	case CPU_IDLE:
-		this_cpu()->ipis++;
-		apic_send_vector(cpu->apic_id, VECTOR_WAKE);
-		break;
-	case CPU_HOST:
-		break;
-	}
-}
-
-void vcpu_kick(struct vcpu *vcpu, u32 request)
-{
-	atomic_fetch_or(&vcpu->requests, request);
-	/* Of the vCPU that is running here the requests themselves are looked at. */
-	if (this_cpu()->vcpu != vcpu)
-		cpu_wake(cpus[vcpu->cpu]);
-}
-
-void sched_check_timers(const struct vcpu *vcpu)
-{
-	struct percpu *cpu = cpus[vcpu->cpu];
-	struct sched *sched = cpu->sched;
-
-	/* The deadline was set first: that CPU sees it, or we see that it is not to be late. */
-	smp_mb();
-	if (timer_queue_next(&vcpu->timers) < atomic_load(&sched->armed))
-		cpu_wake(cpu);
 }
 
 void sched_add(struct vcpu *vcpu)
@@ -114,28 +51,35 @@ void sched_add(struct vcpu *vcpu)
 	struct percpu *cpu = cpus[vcpu->cpu];
 	struct sched *sched = cpu->sched;
 
+	vcpu->place = VCPU_ASLEEP;
+	vcpu->armed = TIMER_NEVER;
 	spin_lock(&sched->lock);
 	list_push_back(&sched->incoming, &vcpu->node);
 	spin_unlock(&sched->lock);
 	/* From here on the vCPU, and its VM, may be gone. */
-	atomic_xchg(&cpu->attention, 1u); /* even on this CPU: its round may be past the look */
 	cpu_wake(cpu);
 }
 
 static void switch_to(struct sched *sched, struct vcpu *vcpu)
 {
-	if (sched->loaded == vcpu)
+	struct vcpu *old = sched->loaded;
+
+	if (old == vcpu)
 		return;
-	if (sched->loaded)
-		vcpu_put(sched->loaded);
+	if (old) {
+		vcpu_put(old);
+		atomic_store(&old->is_loaded, false);
+	}
 	sched->loaded = vcpu;
-	if (vcpu)
+	if (vcpu) {
+		vcpu->is_loaded = true;
 		vcpu_load(vcpu);
+	}
 }
 
 /*
- * Its VM ends, or starts again: put the vCPU aside. The last one's CPU does it; nobody waits for
- * the others, so no two CPUs can wait for each other.
+ * Its VM ends, or starts again: put the vCPU, which is in no list, aside. The last one's CPU does
+ * it; nobody waits for the others, so no two CPUs can wait for each other.
  */
 static void put_aside(struct sched *sched, struct vcpu *vcpu)
 {
@@ -143,15 +87,63 @@ static void put_aside(struct sched *sched, struct vcpu *vcpu)
 
 	if (sched->loaded == vcpu)
 		switch_to(sched, NULL);
-	list_remove(&vcpu->node);
 	if (atomic_fetch_sub(&vm->present, 1u) > 1 || vm_restart(vm))
 		return;
 	if (vm_destroy(vm))
 		on_idle_action();
 }
 
-/* Take what others have queued, and put aside what is asked to stop. */
-static void collect(struct sched *sched)
+/* Run what is due. When the next one is: this CPU knows it from now on. */
+static u64 look_at_timers(struct vcpu *vcpu, u64 now)
+{
+	u64 next = timer_queue_next(&vcpu->timers);
+
+	if (next > now && next == vcpu->armed)
+		return next;
+	atomic_xchg(&vcpu->armed, TIMER_NEVER);
+	if (next <= now) {
+		spin_lock(&vcpu->vm->dev_lock);
+		timer_queue_run(&vcpu->timers, now);
+		spin_unlock(&vcpu->vm->dev_lock);
+	}
+	next = timer_queue_next(&vcpu->timers);
+	atomic_store(&vcpu->armed, next);
+	return next;
+}
+
+static void fall_asleep(struct sched *sched, struct vcpu *vcpu)
+{
+	atomic_fetch_sub(&vcpu->vm->share.active, 1u);
+	list_push_back(&sched->asleep, &vcpu->node);
+	atomic_xchg(&vcpu->place, (u32)VCPU_ASLEEP);
+	/* Requested before that, and without a word to this CPU. */
+	if (atomic_load(&vcpu->requests) & (REQUEST_EVENT | REQUEST_STOP))
+		atomic_store(&this_cpu()->attention, 1u);
+	sched->timers_due = MIN(sched->timers_due, timer_queue_next(&vcpu->timers));
+}
+
+static void begin_to_wait(struct sched *sched, struct vcpu *vcpu)
+{
+	atomic_fetch_add(&sched_waiting, 1u);
+	atomic_fetch_add(&vcpu->vm->waiting, 1u);
+	atomic_xchg(&vcpu->place, (u32)VCPU_WAITS);
+	sched->offers = true;
+}
+
+static void wake_up(struct sched *sched, struct vcpu *vcpu, u64 now)
+{
+	list_remove(&vcpu->node);
+	atomic_fetch_add(&vcpu->vm->share.active, 1u);
+	spin_lock(&sched->lock);
+	begin_to_wait(sched, vcpu);
+	if (!sched->current && !runq_first(&sched->runq))
+		runq_catch_up(&sched->runq, atomic_load(&sched_used));
+	runq_wake(&sched->runq, &vcpu->share, now);
+	spin_unlock(&sched->lock);
+}
+
+/* What others have started here comes in, and of those that sleep some may have to wake up. */
+static void look_after(struct sched *sched, u64 now)
 {
 	struct vcpu *vcpu, *tmp;
 
@@ -159,68 +151,85 @@ static void collect(struct sched *sched)
 	while (!list_empty(&sched->incoming)) {
 		vcpu = list_first(&sched->incoming, struct vcpu, node);
 		list_remove(&vcpu->node);
-		list_push_back(&sched->queue, &vcpu->node);
+		list_push_back(&sched->asleep, &vcpu->node);
+		runq_enter(&sched->runq, &vcpu->share);
 	}
 	spin_unlock(&sched->lock);
-	list_for_each_safe(vcpu, tmp, &sched->queue, node) {
-		if (atomic_load(&vcpu->requests) & REQUEST_STOP)
+	sched->timers_due = TIMER_NEVER;
+	list_for_each_safe(vcpu, tmp, &sched->asleep, node) {
+		u64 due;
+
+		if (atomic_load(&vcpu->requests) & REQUEST_STOP) {
+			list_remove(&vcpu->node);
 			put_aside(sched, vcpu);
-	}
-}
-
-static void run_timers(struct vcpu *vcpu, u64 now)
-{
-	if (timer_queue_next(&vcpu->timers) > now)
-		return;
-	spin_lock(&vcpu->vm->dev_lock);
-	timer_queue_run(&vcpu->timers, now);
-	spin_unlock(&vcpu->vm->dev_lock);
-}
-
-/* When the timers of vcpu, which waits for its turn or halts while next runs, are to be looked at. */
-static u64 timers_beside(struct vcpu *vcpu, const struct vcpu *next, u64 now)
-{
-	u64 due = timer_queue_next(&vcpu->timers);
-
-	if (vcpu == next || !next)
-		return due;
-	return MAX(due, now + UNDISTURBED_NS);
-}
-
-/*
- * The next vCPU to run, moved to the queue's end, or NULL. *deadline: when this CPU is wanted again
- * by a device timer, or because another vCPU waits for its turn.
- */
-static struct vcpu *pick(struct sched *sched, u64 *deadline)
-{
-	u64 now = clock_ns();
-	struct vcpu *vcpu, *next = NULL;
-	u32 runnable = 0;
-
-	/* All of them first: a timer of one vCPU's can wake another one. */
-	list_for_each(vcpu, &sched->queue, node)
-		run_timers(vcpu, now);
-	list_for_each(vcpu, &sched->queue, node) {
-		if (!vcpu_runnable(vcpu))
 			continue;
-		runnable++;
-		if (!next) {
-			next = vcpu;
-			next->crowded = false;
-		} else if (vcpu->vm == next->vm) {
-			next->crowded = true;
 		}
+		due = look_at_timers(vcpu, now);
+		if (vcpu_runnable(vcpu))
+			wake_up(sched, vcpu, now);
+		else
+			sched->timers_due = MIN(sched->timers_due, due);
 	}
-	*deadline = TIMER_NEVER;
-	list_for_each(vcpu, &sched->queue, node)
-		*deadline = MIN(*deadline, timers_beside(vcpu, next, now));
-	if (!next)
-		return NULL;
-	list_remove(&next->node);
-	list_push_back(&sched->queue, &next->node);
-	if (runnable > 1)
-		*deadline = MIN(*deadline, now + SLICE_NS);
-	return next;
+}
+
+/* The one that has run pays for it; it may go on, or has a reason not to. */
+static void settle(struct sched *sched, u64 now)
+{
+	struct vcpu *vcpu = sched->current;
+
+	if (!vcpu)
+		return;
+	spin_lock(&sched->lock);
+	runq_charge(&sched->runq, &vcpu->share, now);
+	spin_unlock(&sched->lock);
+	if ((s64)(sched->runq.floor - atomic_load(&sched_used)) > (s64)NS_PER_MS)
+		atomic_store(&sched_used, sched->runq.floor);
+	if (atomic_load(&vcpu->requests) & REQUEST_STOP) {
+		sched->current = NULL;
+		put_aside(sched, vcpu);
+		return;
+	}
+	look_at_timers(vcpu, now);
+	if (!vcpu_runnable(vcpu)) {
+		sched->current = NULL;
+		fall_asleep(sched, vcpu);
+	}
+}
+
+/* Its turn is over, or given away. */
+static bool steps_back(struct sched *sched, struct vcpu *vcpu, u64 now)
+{
+	if (!vcpu->yields)
+		return runq_turn_is_over(&sched->runq, &vcpu->share, now);
+	vcpu->yields = false;
+	if (!runq_first(&sched->runq))
+		return false;
+	runq_yield(&sched->runq, &vcpu->share);
+	return true;
+}
+
+/* Who has the next turn: sched->current, which may be NULL then. */
+static void choose(struct sched *sched, u64 now)
+{
+	struct vcpu *old = sched->current;
+	struct share *first;
+
+	spin_lock(&sched->lock);
+	if (old && steps_back(sched, old, now)) {
+		begin_to_wait(sched, old);
+		runq_put(&sched->runq, &old->share, now);
+		sched->current = NULL;
+	}
+	first = runq_first(&sched->runq);
+	if (!sched->current && first) {
+		runq_take(&sched->runq, first, now);
+		share_begin(first, now);
+		sched->current = vcpu_of_share(first);
+		atomic_fetch_sub(&sched_waiting, 1u);
+		atomic_fetch_sub(&sched->current->vm->waiting, 1u);
+		atomic_xchg(&sched->current->place, (u32)VCPU_RUNS);
+	}
+	spin_unlock(&sched->lock);
 }
 
 static void arm_timer(u64 deadline)
@@ -233,58 +242,96 @@ static void arm_timer(u64 deadline)
 		apic_timer_arm(deadline > now ? deadline - now : 1);
 }
 
-static bool work_waiting(struct sched *sched)
-{
-	struct vcpu *vcpu;
-
-	list_for_each(vcpu, &sched->queue, node) {
-		if (atomic_load(&vcpu->requests) & (REQUEST_EVENT | REQUEST_STOP))
-			return true;
-	}
-	return atomic_load(&this_cpu()->attention);
-}
-
-/* Interrupts are off from the check to the HLT: a wake-up in between ends the HLT at once. */
-static void idle(struct sched *sched, u64 deadline)
+/*
+ * Interrupts are off from the last look to the HLT: a wake-up in between ends the HLT at once. Who
+ * has something to offer counts it first and then looks for who is idle; here it is the other way
+ * round.
+ */
+static void idle(struct sched *sched, u64 now)
 {
 	struct percpu *cpu = this_cpu();
 
-	arm_timer(deadline);
 	atomic_xchg(&cpu->mode, (u32)CPU_IDLE);
-	if (!work_waiting(sched))
-		irq_wait();
-	else
-		irq_window();
+	atomic_fetch_add(&sched_idle_cpus, 1u);
+	if (!sched_pull(sched, now)) {
+		arm_timer(sched->timers_due);
+		if (atomic_load(&cpu->attention))
+			irq_window();
+		else
+			irq_wait();
+	}
+	atomic_fetch_sub(&sched_idle_cpus, 1u);
 	atomic_store(&cpu->mode, (u32)CPU_HOST);
+}
+
+/* Now and then: those that wait elsewhere, and have had less than those here, may come. */
+static void share_cpu(struct sched *sched, u64 now)
+{
+	if (now < sched->shared + TURN_NS)
+		return;
+	sched->shared = now;
+	if (atomic_load(&sched_waiting) > sched->runq.count)
+		sched_pull(sched, now);
+}
+
+/* When the turn of current has to be looked at, because of others that wait. */
+static u64 turn_end(struct sched *sched)
+{
+	u64 end = TIMER_NEVER;
+
+	if (!atomic_load(&sched_waiting))
+		return end;
+	spin_lock(&sched->lock);
+	if (runq_first(&sched->runq))
+		end = runq_turn_end(&sched->runq, &sched->current->share);
+	spin_unlock(&sched->lock);
+	return MIN(end, sched->shared + TURN_NS);
+}
+
+/* When the CPU is wanted back from the vCPU that is about to run, at the latest. */
+static u64 run_deadline(struct sched *sched, u64 now)
+{
+	u64 own = MIN(sched->current->armed, now + MAX_RUN_NS), turn = turn_end(sched);
+	/* Those of others can wait a little. */
+	u64 others = MAX(sched->timers_due, now + TURN_MIN_NS);
+	u64 first = MIN(own, turn);
+
+	return MIN(first, others);
+}
+
+static void run(struct sched *sched, u64 now)
+{
+	struct vcpu *vcpu = sched->current;
+
+	atomic_fetch_and(&vcpu->requests, ~REQUEST_RESCHED);
+	arm_timer(run_deadline(sched, now));
+	switch_to(sched, vcpu);
+	backend->want_pauses(vcpu, atomic_load(&vcpu->vm->waiting));
+	vcpu_run(vcpu);
+	/* Here, and not where the exit is handled: the console's handler runs commands. */
+	irq_window();
 }
 
 void sched_run(void)
 {
 	struct sched *sched = this_cpu()->sched;
-	u64 deadline;
 
 	for (;;) {
-		struct vcpu *next;
-
+		u64 now = clock_ns();
 		/* Before looking: what is asked from now on is for the next round. */
-		atomic_store(&sched->armed, TIMER_NEVER);
-		atomic_xchg(&this_cpu()->attention, 0u);
-		collect(sched);
-		next = pick(sched, &deadline);
-		atomic_store(&sched->armed, deadline);
-		if (!next) {
-			idle(sched, deadline);
-			continue;
-		}
-		atomic_fetch_and(&next->requests, ~REQUEST_RESCHED);
-		next->armed = deadline;
-		arm_timer(MIN(deadline, clock_ns() + MAX_RUN_NS));
-		switch_to(sched, next);
-		backend->want_pauses(next, next->crowded);
-		sched->running = true;
-		vcpu_run(next);
-		sched->running = false;
-		/* Here, and not where the exit is handled: the console's handler runs commands. */
-		irq_window();
+		bool asked = atomic_xchg(&this_cpu()->attention, 0u);
+
+		settle(sched, now);
+		if (asked || sched->timers_due <= now)
+			look_after(sched, now);
+		if (sched->current)
+			share_cpu(sched, now);
+		choose(sched, now);
+		if (sched->offers)
+			sched_offer(sched);
+		if (sched->current)
+			run(sched, now);
+		else
+			idle(sched, now);
 	}
 }

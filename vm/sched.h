@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Which vCPU runs on which CPU: each CPU takes its own vCPUs in turn, a slice each, and
- * halts when none has anything to do.
+ * Which vCPU runs on which CPU, and for how long: those that want to share each CPU by the weights
+ * of their VMs, and go from CPU to CPU where their VM is not pinned. A CPU with nothing to do halts.
  */
 #pragma once
 
@@ -16,12 +16,12 @@ void sched_set_on_idle(void (*on_idle)(void));
 /* Once per CPU, before its VMs are queued. E_NOMEM. */
 int __must_check sched_init_cpu(u32 cpu);
 
-/* Queue a vCPU on the CPU that it names; wakes that CPU. */
+/* Start a vCPU, on the CPU that it names. */
 void sched_add(struct vcpu *vcpu);
 
 /*
  * A timer of the vCPU, which may be on another CPU, may have been armed: have that CPU look, if it
- * does not mean to in time.
+ * does not know. One that waits for its turn looks when it comes.
  */
 void sched_check_timers(const struct vcpu *vcpu);
 

@@ -16,8 +16,6 @@
 #include "vm/sched.h"
 #include "vm/vcpu.h"
 
-#define IDENTITY_PDE 0xe7u /* P, R/W, U/S, A, D, PS */
-
 const struct backend *backend;
 const struct platform_ops *platform;
 const struct vm_console_ops *vm_console;
@@ -26,8 +24,6 @@ static struct spinlock vm_list_lock = SPINLOCK(LOCK_VM_LIST);
 static struct list vm_list = LIST_INIT(vm_list); /* [vm_list_lock] */
 static u32 vms; /* [vm_list_lock] */
 static u8 first_exit_code; /* [vm_list_lock] */
-static const struct vm_module *modules;
-static u32 module_count;
 
 void vm_init(const struct backend *chosen_backend, const struct platform_ops *chosen_platform,
 	     const struct vm_console_ops *chosen_console)
@@ -35,12 +31,6 @@ void vm_init(const struct backend *chosen_backend, const struct platform_ops *ch
 	backend = chosen_backend;
 	platform = chosen_platform;
 	vm_console = chosen_console;
-}
-
-void vm_set_modules(const struct vm_module *list, u32 count)
-{
-	modules = list;
-	module_count = count;
 }
 
 /* RAM below the device hole, and what is left of it from 4 GiB on. */
@@ -58,95 +48,6 @@ static int add_memory(struct vm *vm)
 	return err;
 }
 
-/* Pages of 4 MiB, for all privilege levels, accessed and dirty so that the CPU need not write. */
-static int write_identity_map(struct vm *vm)
-{
-	u32 *entries;
-
-	if (!backend->needs_identity_map())
-		return 0;
-	entries = guest_mem_ptr(&vm->mem, GPA(GUEST_IDENTITY_MAP));
-	for (u32 i = 0; entries && i < 1024; i++)
-		entries[i] = i << 22 | IDENTITY_PDE;
-	return entries ? 0 : E_FAULT;
-}
-
-static void start_state(struct vcpu *vcpu, const struct load_result *start)
-{
-	vcpu->regs.rip = start->rip;
-	vcpu->regs.gpr[GPR_RAX] = start->rax;
-	vcpu->regs.gpr[GPR_RBX] = start->rbx;
-	vcpu->regs.gpr[GPR_RSI] = start->rsi;
-	backend->set_reg(vcpu, VREG_CR0, start->cr0);
-	backend->set_reg(vcpu, VREG_CR3, start->cr3);
-	backend->set_reg(vcpu, VREG_CR4, start->cr4);
-	backend->set_reg(vcpu, VREG_EFER, start->efer);
-	backend->set_seg(vcpu, SEG_CS, &start->code);
-	for (unsigned int seg = SEG_ES; seg <= SEG_GS; seg++) {
-		if (seg != SEG_CS)
-			backend->set_seg(vcpu, (enum insn_seg)seg, &start->data);
-	}
-	backend->set_table(vcpu, TABLE_GDTR, start->gdt.raw, start->gdt_limit);
-}
-
-static int load_kernel(struct vm *vm, struct load_result *start)
-{
-	const struct vm_config *config = vm->config;
-	struct load_module extras[VM_MAX_INITRDS];
-	struct load_request req = {
-		.vm_name = vm->name,
-		.mem = &vm->mem,
-		.mem_size = config->mem,
-		.kernel = modules[config->kernel].data,
-		.kernel_size = modules[config->kernel].size,
-		.kernel_name = modules[config->kernel].name,
-		.cmdline = config->cmdline,
-		.modules = extras,
-		.module_count = config->initrd_count,
-		.rsdp = platform->rsdp,
-	};
-
-	for (u32 i = 0; i < config->initrd_count; i++) {
-		const struct vm_module *module = &modules[config->initrds[i]];
-
-		extras[i] = (struct load_module){
-			.data = module->data,
-			.size = module->size,
-			.name = module->name,
-			.cmdline = module->cmdline,
-		};
-	}
-	return loader_load(&req, start);
-}
-
-/* Put VM memory, devices and vCPUs into the state of a fresh start. The loader's errors. */
-static int vm_load(struct vm *vm)
-{
-	u64 tsc_offset = this_cpu()->tsc_skew - rdtsc();
-	struct load_result start;
-	int err = platform->reset(vm);
-
-	if (!err)
-		err = load_kernel(vm, &start);
-	if (!err)
-		err = write_identity_map(vm);
-	if (err)
-		return err;
-	vm->deaf = vm->vcpu_count - 1;
-	for (u32 i = 0; i < vm->vcpu_count; i++) {
-		struct vcpu *vcpu = &vm->vcpus[i];
-
-		vcpu->tsc_offset = tsc_offset;
-		backend->load(vcpu);
-		vcpu_reset(vcpu);
-		if (i == 0)
-			start_state(vcpu, &start);
-		backend->put(vcpu);
-	}
-	atomic_store(&vm->state, (u32)VM_RUNNING);
-	return 0;
-}
-
 static int vcpu_create(struct vcpu *vcpu, struct vm *vm, u32 index, u32 cpu)
 {
 	int err;
@@ -155,6 +56,7 @@ static int vcpu_create(struct vcpu *vcpu, struct vm *vm, u32 index, u32 cpu)
 	vcpu->index = index;
 	vcpu->cpu = cpu;
 	list_init(&vcpu->node);
+	share_init(&vcpu->share, &vm->share);
 	timer_queue_init(&vcpu->timers);
 	vcpu->fpu = kzalloc(fpu_area_size());
 	if (!vcpu->fpu)
@@ -186,7 +88,14 @@ static void vcpus_destroy(struct vm *vm, u32 made)
 	kfree(vm->vcpus, vcpus_size(vm->vcpu_count));
 }
 
-/* From CPU cpu down, and from the last one on again. */
+/* The next CPU that the VM may use, from cpu down, and from the last one on again. One is there. */
+static u32 next_home(const struct vm *vm, u32 cpu)
+{
+	while (!cpu_set_has(&vm->config->pin, cpu))
+		cpu = (cpu ? cpu : cpu_count) - 1;
+	return cpu;
+}
+
 static int vcpus_create(struct vm *vm, u32 cpu)
 {
 	vm->vcpu_count = vm->config->cpus;
@@ -194,13 +103,14 @@ static int vcpus_create(struct vm *vm, u32 cpu)
 	if (!vm->vcpus)
 		return E_NOMEM;
 	for (u32 i = 0; i < vm->vcpu_count; i++) {
-		int err = vcpu_create(&vm->vcpus[i], vm, i,
-				      (cpu + cpu_count - i % cpu_count) % cpu_count);
+		u32 home = next_home(vm, cpu);
+		int err = vcpu_create(&vm->vcpus[i], vm, i, home);
 
 		if (err) {
 			vcpus_destroy(vm, i);
 			return err;
 		}
+		cpu = (home ? home : cpu_count) - 1;
 	}
 	return 0;
 }
@@ -253,16 +163,32 @@ no_mem:
 	return err;
 }
 
+/* All CPUs that it is pinned to are there. */
+static bool can_be_pinned(const struct vm_config *config)
+{
+	u32 absent = cpu_set_next(&config->pin, cpu_count);
+
+	if (!config->pinned || absent == MAX_CPUS)
+		return true;
+	log_error("vm %s: pin=: there is no CPU %u, the last one is %u: not started", config->name,
+		  absent, cpu_count - 1);
+	return false;
+}
+
 int vm_create(const struct vm_config *config, u32 cpu)
 {
-	struct vm *vm = kzalloc(sizeof(*vm));
+	struct vm *vm;
 	int err;
 
+	if (!can_be_pinned(config))
+		return E_INVAL;
+	vm = kzalloc(sizeof(*vm));
 	if (!vm) {
 		log_error("vm %s: not enough free memory for the VM itself: not started",
 			  config->name);
 		return E_NOMEM;
 	}
+	vm->share.weight = config->weight;
 	strlcpy(vm->name, config->name, sizeof(vm->name));
 	vm->config = config;
 	spin_init(&vm->dev_lock, LOCK_DEVICES);
@@ -271,9 +197,9 @@ int vm_create(const struct vm_config *config, u32 cpu)
 		kfree(vm, sizeof(*vm));
 		return err;
 	}
-	log_info("vm %s: %llu MiB, %u vCPU%s on CPU %u%s, %s: ready", vm->name,
+	log_info("vm %s: %llu MiB, %u vCPU%s, first on CPU %u, %s: ready", vm->name,
 		 (unsigned long long)(config->mem >> 20), config->cpus, config->cpus > 1 ? "s" : "",
-		 cpu, config->cpus > 1 ? " and those before it" : "", backend->tdp_name);
+		 vm->vcpus[0].cpu, backend->tdp_name);
 	spin_lock(&vm_list_lock);
 	list_push_back(&vm_list, &vm->node);
 	vms++;
@@ -288,6 +214,7 @@ static void vm_start(struct vm *vm)
 	struct vcpu *vcpus = vm->vcpus;
 	u32 count = vm->vcpu_count;
 
+	vm->share.active = vm->waiting = 0;
 	atomic_store(&vm->present, count);
 	for (u32 i = 0; i < count; i++)
 		sched_add(&vcpus[i]);

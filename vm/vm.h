@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A virtual machine and its vCPUs: the objects, and what the rest of the house may do with
- * them. A VM is made from its configuration; its vCPUs are spread over the CPUs, each on one.
+ * them. A VM is made from its configuration; its vCPUs begin spread over the CPUs that it may use.
  * When it has ended, or starts again, each CPU puts its vCPUs of it aside, and the last one to
  * do so takes it apart, or loads it anew.
  */
@@ -19,6 +19,7 @@
 #include "vm/fetch_memo.h"
 #include "vm/io.h"
 #include "vm/regs.h"
+#include "vm/runq.h"
 #include "vm/timer.h"
 
 /* The first vCPU that wants the end or a reset decides which of the two it is. */
@@ -28,6 +29,13 @@ enum vm_state { VM_RUNNING, VM_RESETTING, VM_ENDING };
 #define REQUEST_EVENT 0x1u /* an interrupt, or a signal, may have come or gone */
 #define REQUEST_STOP 0x2u /* the VM is ending or resetting */
 #define REQUEST_RESCHED 0x4u /* the CPU has something else to do */
+
+/* What a vCPU does on its home CPU. */
+enum vcpu_place {
+	VCPU_ASLEEP, /* until a request or a timer wakes it */
+	VCPU_WAITS, /* for its turn */
+	VCPU_RUNS /* it is its turn */
+};
 
 /* What other vCPUs send besides interrupts. */
 #define SIGNAL_NMI 0x1u
@@ -39,7 +47,9 @@ struct vcpu {
 	struct vcpu_regs regs; /* [self] must stay first: the entry code knows its layout */
 	u32 requests; /* [atomic] REQUEST_* */
 	u32 index; /* [const] in vm->vcpus, and its APIC id; 0 is the one that starts the VM */
-	u32 cpu; /* [const] index of the CPU it runs on */
+	u32 cpu; /* [atomic] index of its home: where it runs, waits, or sleeps */
+	u32 place; /* [atomic] enum vcpu_place */
+	struct share share; /* [run queue] while it waits; [self] */
 	u32 last_cpu; /* [self] where it was loaded last */
 	struct vm *vm; /* [const] */
 	void *control; /* [self] the back end's */
@@ -47,7 +57,8 @@ struct vcpu {
 	bool in_shadow; /* [self] the last exit came with an interrupt shadow */
 	bool window; /* [self] an interrupt or NMI waits for the guest to be able to take it */
 	bool halted; /* [self] in HLT, or waiting for a start-up IPI */
-	bool crowded; /* [self] another vCPU of its VM waits for its CPU */
+	bool is_loaded; /* [atomic] its state is in its home CPU */
+	bool yields; /* [self] it waits for something, in a loop: others first */
 	bool between; /* [self] an exit came between two instructions, not by one */
 	u32 signals; /* [devices] SIGNAL_*: those that its CPU has not seen to */
 	u8 start_page; /* [devices] of SIGNAL_START: the 4 KiB page to start at */
@@ -56,7 +67,7 @@ struct vcpu {
 	u64 tsc_offset; /* [self] its TSC minus the boot CPU's */
 	struct io_region local; /* [const] device memory that each vCPU has its own of */
 	struct timer_queue timers; /* of its own devices; of the first: of the VM's others too */
-	u64 armed; /* [self] when its CPU will next look at timers */
+	u64 armed; /* [atomic] the first of its timers that its home knows of */
 	u64 flushed_generation; /* [self] of vm->tdp.tlb, at the last flush */
 	u64 tsc_aux, xcr0; /* [self] while not loaded on the CPU */
 	u64 dr[4]; /* [self] */
@@ -64,7 +75,7 @@ struct vcpu {
 	struct fetch_memo memo; /* [self] */
 	u32 emulated; /* [self] how much, since the host last looked around */
 	u64 exits[EXIT_KINDS]; /* [self] */
-	struct list node; /* [run queue] */
+	struct list node; /* [run queue] among those that sleep */
 } __aligned(64);
 _Static_assert(offsetof(struct vcpu, regs) == 0, "entry code");
 
@@ -88,6 +99,8 @@ struct vm {
 	u64 log_dropped; /* [atomic] */
 	u32 vcpu_count; /* [const] */
 	u32 present; /* [atomic] vCPUs that are not put aside */
+	struct vm_share share;
+	u32 waiting; /* [atomic] vCPUs that wait for a CPU */
 	u32 deaf; /* [devices] vCPUs that only another one could wake */
 	struct vcpu *vcpus; /* [const] */
 	struct list node; /* [vm list] */
@@ -186,9 +199,15 @@ struct vm_module {
 void vm_set_modules(const struct vm_module *modules, u32 count);
 
 /*
- * Build the VM, up to its first instruction, with its vCPUs on CPU cpu and on those below it, in
- * turn. One log line says what failed; nothing of it is left then. E_NOMEM, E_INVAL (its kernel
- * cannot be loaded).
+ * Put memory, devices and vCPUs, which run nowhere, into the state of a fresh start. The errors of
+ * loader_load(), or of platform->reset().
+ */
+int __must_check vm_load(struct vm *vm);
+
+/*
+ * Build the VM, up to its first instruction, with its vCPUs on CPU cpu and on those below it that it may
+ * use, in turn. One log line says what failed; nothing of it is left then. E_NOMEM, E_INVAL (its
+ * kernel cannot be loaded, or it is pinned to a CPU that is not there).
  */
 int __must_check vm_create(const struct vm_config *config, u32 cpu);
 

@@ -106,7 +106,7 @@ def test_selftest_runs_a_guest_on_every_cpu(system, cpus):
                modules=[guest("exitcode", "mem=16M", "code=3")])
     assert m.wait_code() == 3
     for cpu in range(cpus):
-        assert m.lines(f"vm selftest.{cpu}: 4 MiB, 1 vCPU on CPU {cpu}, ")
+        assert m.lines(f"vm selftest.{cpu}: 4 MiB, 1 vCPU, first on CPU {cpu}, ")
         assert m.lines(f"vm selftest.{cpu}: ended with code 0, all its memory is back")
         assert m.lines(rf"selftest: CPU {cpu}: ran a guest to its end$")
     assert m.lines(f"selftest: {cpus} CPUs, each ran a guest to its end")

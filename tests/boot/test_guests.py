@@ -12,7 +12,8 @@ from harness import GUESTS, KERNEL_OFFSET, TOP, Module, guest, symbols
 
 EXPECT = TOP / "tests/guest/expect.txt"
 # Started by a person or by other tests, and does not end by itself.
-INTERACTIVE = {"hello", "dirty", "hostile_debug", "hostile_spin", "hostile_reset", "hostile_starve"}
+INTERACTIVE = {"hello", "dirty", "hostile_debug", "hostile_spin", "hostile_reset", "hostile_starve",
+               "share"}
 GUEST_LIMIT = 120
 
 

@@ -19,6 +19,9 @@ static void test_defaults(void **state)
 	assert_int_equal(vm->initrd_count, 0);
 	assert_int_equal(vm->mem, MIB(256));
 	assert_int_equal(vm->cpus, 1);
+	assert_int_equal(vm->weight, 100);
+	assert_false(vm->pinned);
+	assert_true(cpu_set_has(&vm->pin, 0) && cpu_set_has(&vm->pin, MAX_CPUS - 1));
 	assert_int_equal(vm->paging, VM_PAGING_AUTO);
 	assert_int_equal(vm->max_page, LEVEL_1G);
 	assert_false(vm->nx_huge);
@@ -56,6 +59,30 @@ static void test_everything(void **state)
 	assert_int_equal(vm->max_page, LEVEL_2M);
 	assert_true(vm->nx_huge);
 	assert_string_equal(vm->cmdline, "");
+}
+
+static void check_pin(const char *line, u64 first, u64 last)
+{
+	const struct vm_config *vm;
+
+	parse(line);
+	vm = vm_named("a");
+	assert_string_equal(host_log, "");
+	assert_true(vm->valid && vm->pinned);
+	assert_int_equal(vm->pin.bits[0], first);
+	assert_int_equal(vm->pin.bits[1] | vm->pin.bits[2], 0);
+	assert_int_equal(vm->pin.bits[3], last);
+}
+
+static void test_cpu_time(void **state)
+{
+	(void)state;
+	parse("k vm=a type=kernel weight=1", "k vm=b type=kernel weight=1000");
+	assert_int_equal(vm_named("a")->weight, 1);
+	assert_int_equal(vm_named("b")->weight, 1000);
+	check_pin("k vm=a type=kernel pin=0", 1, 0);
+	check_pin("k vm=a type=kernel pin=1,3-5,4,255", 0x3a, 1ull << 63);
+	check_pin("k vm=a type=kernel pin=63-63,0-0", 1ull << 63 | 1, 0);
 }
 
 static void test_rounding(void **state)
@@ -100,6 +127,14 @@ static void test_wrong_words(void **state)
 	check_wrong("vmlinuz vm=bad type=kernel cpus=0", "\"cpus=0\"");
 	check_wrong("vmlinuz vm=bad type=kernel cpus=65", "\"cpus=65\"");
 	check_wrong("vmlinuz vm=bad type=kernel cpus=x", "\"cpus=x\"");
+	check_wrong("vmlinuz vm=bad type=kernel weight=0", "\"weight=0\"");
+	check_wrong("vmlinuz vm=bad type=kernel weight=1001", "\"weight=1001\"");
+	check_wrong("vmlinuz vm=bad type=kernel pin=", "\"pin=\"");
+	check_wrong("vmlinuz vm=bad type=kernel pin=256", "\"pin=256\"");
+	check_wrong("vmlinuz vm=bad type=kernel pin=0,", "\"pin=0,\"");
+	check_wrong("vmlinuz vm=bad type=kernel pin=3-2", "\"pin=3-2\"");
+	check_wrong("vmlinuz vm=bad type=kernel pin=-2", "\"pin=-2\"");
+	check_wrong("vmlinuz vm=bad type=kernel pin=1--2", "\"pin=1--2\"");
 	check_wrong("vmlinuz vm=bad type=kernel paging=ept", "\"paging=ept\"");
 	check_wrong("vmlinuz vm=bad type=kernel pages=8k", "\"pages=8k\"");
 	check_wrong("vmlinuz vm=bad type=kernel nx-huge=yes", "\"nx-huge=yes\"");
@@ -222,11 +257,12 @@ static void test_module_name(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_defaults),          cmocka_unit_test(test_everything),
-		cmocka_unit_test(test_rounding),          cmocka_unit_test(test_wrong_words),
-		cmocka_unit_test(test_kernel_only_words), cmocka_unit_test(test_wrong_names),
-		cmocka_unit_test(test_no_name),           cmocka_unit_test(test_kernels),
-		cmocka_unit_test(test_memory_together),   cmocka_unit_test(test_module_name),
+		cmocka_unit_test(test_defaults),    cmocka_unit_test(test_everything),
+		cmocka_unit_test(test_cpu_time),    cmocka_unit_test(test_rounding),
+		cmocka_unit_test(test_wrong_words), cmocka_unit_test(test_kernel_only_words),
+		cmocka_unit_test(test_wrong_names), cmocka_unit_test(test_no_name),
+		cmocka_unit_test(test_kernels),     cmocka_unit_test(test_memory_together),
+		cmocka_unit_test(test_module_name),
 	};
 
 	return cmocka_run_group_tests_name("config", tests, NULL, NULL);

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Who gets how much of the CPUs. On one CPU time is counted in instructions, so the figures repeat."""
+
+import pytest
+
+import systems
+from harness import guest
+
+ON_QEMU = systems.on("qemu-svm")
+ICOUNT = ["-icount", "shift=0,sleep=off"]
+# What Sill itself may cost beside the other guests.
+COST = 0.1
+
+
+def start(system, *vms, cpus=1):
+    """vms: of the guest share, as "name how words..."."""
+    modules = []
+    for vm in vms:
+        name, how, *words = vm.split()
+        modules.append(guest("share", " ".join(["mem=16M", *words]), f"how={how} name={name}", vm=name))
+    # With several CPUs -icount lets one of them run while the others stand still.
+    return system(append="on-idle=debug-exit", smp=cpus, modules=modules,
+                  extra=ICOUNT if cpus == 1 else [])
+
+
+def did(m, names):
+    """What each of those that count has done, when all have ended."""
+    done = {}
+    while len(done) < len(names):
+        found = m.expect(r"# (\w+) did (\d+)\r?\n")
+        done[found[1]] = int(found[2])
+    return [done[name] for name in names]
+
+
+@pytest.fixture(scope="module")
+def alone():
+    """Of each system: what one does that has a CPU to itself."""
+    return {}
+
+
+def full(system, alone):
+    if system not in alone:
+        m = start(system, "a work")
+        alone[system] = did(m, ["a"])[0]
+    return alone[system]
+
+
+@ON_QEMU
+@pytest.mark.parametrize("how", ["spin", "pause", "exits", "timers", "naps", "spin smp=4",
+                                 "pause smp=4", "timers smp=4", "naps smp=4", "ipis smp=4"])
+def test_hostile_neighbour(system, alone, how):
+    """Whatever a guest does, and with however many vCPUs: the other one has its half."""
+    m = start(system, "a work", f"b {how}")
+    part = did(m, ["a"])[0] / full(system, alone)
+    print(f"{how}: {part:.3f}")
+    assert part >= 0.5 - COST
+
+
+@ON_QEMU
+@pytest.mark.parametrize("weight, part", [(300, 0.75), (50, 1 / 3), (1000, 10 / 11)])
+def test_weight(system, alone, weight, part):
+    m = start(system, f"a work weight={weight}", "b spin")
+    assert abs(did(m, ["a"])[0] / full(system, alone) - part) < COST
+
+
+# By the clock of a machine that may be busy: near enough. The policy is tested in test_runq.c.
+@ON_QEMU
+@pytest.mark.parametrize("vms", [["a work", "b work", "c work"],
+                                 ["a work smp=2", "b work", "c work smp=4"]])
+def test_more_vms_than_cpus(system, vms):
+    """They change places: each VM has two thirds of a CPU."""
+    done = did(start(system, *vms, cpus=2), "abc")
+    assert min(done) > sum(done) / 6
+
+
+@ON_QEMU
+def test_many_vcpus_on_two_cpus(system):
+    """The VM with one vCPU can have one CPU; the other's four have the other one."""
+    a, b = did(start(system, "a work", "b work smp=4", cpus=2), "ab")
+    assert min(a, b) > (a + b) / 4
+
+
+@ON_QEMU
+def test_pin(system):
+    """Both on CPU 1, though CPU 0 has nothing to do."""
+    m = start(system, "a work pin=1", "b work pin=1", cpus=2)
+    did(m, "ab")
+    for vm in "ab":
+        assert m.lines(f"vm {vm}: 16 MiB, 1 vCPU, first on CPU 1")
+
+
+@ON_QEMU
+def test_pin_to_no_cpu(system):
+    m = start(system, "a work", "b spin pin=0,2", cpus=2)
+    m.expect(r"error: vm b: pin=: there is no CPU 2, the last one is 1: not started")
+    did(m, ["a"])
+    assert m.wait_code() == 0

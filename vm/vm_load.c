@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A VM as its guest finds it: devices as after power-on, the kernel in its memory, the vCPUs at
+ * their start.
+ */
+#include "arch/cpu.h"
+#include "lib/err.h"
+#include "vm/guest_e820.h"
+#include "vm/loader.h"
+#include "vm/vcpu.h"
+
+#define IDENTITY_PDE 0xe7u /* P, R/W, U/S, A, D, PS */
+
+static const struct vm_module *modules;
+static u32 module_count;
+
+void vm_set_modules(const struct vm_module *list, u32 count)
+{
+	modules = list;
+	module_count = count;
+}
+
+/* Pages of 4 MiB, for all privilege levels, accessed and dirty so that the CPU need not write. */
+static int write_identity_map(struct vm *vm)
+{
+	u32 *entries;
+
+	if (!backend->needs_identity_map())
+		return 0;
+	entries = guest_mem_ptr(&vm->mem, GPA(GUEST_IDENTITY_MAP));
+	for (u32 i = 0; entries && i < 1024; i++)
+		entries[i] = i << 22 | IDENTITY_PDE;
+	return entries ? 0 : E_FAULT;
+}
+
+static void start_state(struct vcpu *vcpu, const struct load_result *start)
+{
+	vcpu->regs.rip = start->rip;
+	vcpu->regs.gpr[GPR_RAX] = start->rax;
+	vcpu->regs.gpr[GPR_RBX] = start->rbx;
+	vcpu->regs.gpr[GPR_RSI] = start->rsi;
+	backend->set_reg(vcpu, VREG_CR0, start->cr0);
+	backend->set_reg(vcpu, VREG_CR3, start->cr3);
+	backend->set_reg(vcpu, VREG_CR4, start->cr4);
+	backend->set_reg(vcpu, VREG_EFER, start->efer);
+	backend->set_seg(vcpu, SEG_CS, &start->code);
+	for (unsigned int seg = SEG_ES; seg <= SEG_GS; seg++) {
+		if (seg != SEG_CS)
+			backend->set_seg(vcpu, (enum insn_seg)seg, &start->data);
+	}
+	backend->set_table(vcpu, TABLE_GDTR, start->gdt.raw, start->gdt_limit);
+}
+
+static int load_kernel(struct vm *vm, struct load_result *start)
+{
+	const struct vm_config *config = vm->config;
+	struct load_module extras[VM_MAX_INITRDS];
+	struct load_request req = {
+		.vm_name = vm->name,
+		.mem = &vm->mem,
+		.mem_size = config->mem,
+		.kernel = modules[config->kernel].data,
+		.kernel_size = modules[config->kernel].size,
+		.kernel_name = modules[config->kernel].name,
+		.cmdline = config->cmdline,
+		.modules = extras,
+		.module_count = config->initrd_count,
+		.rsdp = platform->rsdp,
+	};
+
+	for (u32 i = 0; i < config->initrd_count; i++) {
+		const struct vm_module *module = &modules[config->initrds[i]];
+
+		extras[i] = (struct load_module){
+			.data = module->data,
+			.size = module->size,
+			.name = module->name,
+			.cmdline = module->cmdline,
+		};
+	}
+	return loader_load(&req, start);
+}
+
+int vm_load(struct vm *vm)
+{
+	u64 tsc_offset = this_cpu()->tsc_skew - rdtsc();
+	struct load_result start;
+	int err = platform->reset(vm);
+
+	if (!err)
+		err = load_kernel(vm, &start);
+	if (!err)
+		err = write_identity_map(vm);
+	if (err)
+		return err;
+	vm->deaf = vm->vcpu_count - 1;
+	for (u32 i = 0; i < vm->vcpu_count; i++) {
+		struct vcpu *vcpu = &vm->vcpus[i];
+
+		vcpu->tsc_offset = tsc_offset;
+		backend->load(vcpu);
+		vcpu_reset(vcpu);
+		if (i == 0)
+			start_state(vcpu, &start);
+		backend->put(vcpu);
+	}
+	atomic_store(&vm->state, (u32)VM_RUNNING);
+	return 0;
+}
