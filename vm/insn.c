@@ -132,6 +132,20 @@ static u16 vex_attr(const struct insn *insn, bool evex, u8 pp)
 	}
 }
 
+/*
+ * What VEX says besides the map: rxb has R X B in its upper bits, last is W vvvv L pp. Registers are
+ * inverted, and those beyond the eighth are there in 64-bit mode only.
+ */
+static void take_vex(struct insn *insn, u8 rxb, u8 last, enum insn_mode mode)
+{
+	insn->wide = last & 4;
+	insn->vvvv = (u8)(~last >> 3 & 15);
+	if (mode == INSN_64)
+		insn->rex = (u8)(0x40 | (last & 0x80) >> 4 | (~rxb >> 5 & 7));
+	else
+		insn->vvvv &= 7;
+}
+
 /* at is behind the C4, C5 or 62 that begins the prefix. */
 static int decode_vex(struct insn *insn, struct insn_cursor cur, int at)
 {
@@ -154,9 +168,16 @@ static int decode_vex(struct insn *insn, struct insn_cursor cur, int at)
 	}
 	insn->opcode = cur.bytes[at + size];
 	/* pp is in the low bits of the last payload byte of VEX, of the middle one of EVEX. */
-	attr = vex_attr(insn, size == 3, cur.bytes[at + (size > 1)] & 3);
+	insn->pp = cur.bytes[at + (size > 1)] & 3;
+	insn->evex = size == 3;
+	attr = vex_attr(insn, insn->evex, insn->pp);
 	if (attr & INSN_INVALID)
 		return E_INVAL;
+	/* C5 has R where C4 has W, and none of the others. */
+	if (size == 1)
+		take_vex(insn, payload | 0x60, payload & 0x7f, cur.mode);
+	else if (size == 2)
+		take_vex(insn, payload, cur.bytes[at + 1], cur.mode);
 	return insn_decode_operands(insn, cur, at + size + 1, attr);
 }
 

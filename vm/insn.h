@@ -21,14 +21,27 @@ enum insn_seg { SEG_ES, SEG_CS, SEG_SS, SEG_DS, SEG_FS, SEG_GS, SEG_LDTR, SEG_TR
 #define INSN_PFX_REPNE 0x10u /* F2; of F2 and F3 only the last one counts and is kept */
 #define INSN_PFX_SEG 0x20u /* a segment override that counts in this mode: seg is it */
 
+/* What tells vector instructions of one opcode apart, in VEX's order. */
+enum insn_pp { INSN_PP_NONE, INSN_PP_66, INSN_PP_F3, INSN_PP_F2 };
+
+/* Bits of rex. */
+#define INSN_REX_W 0x08u
+#define INSN_REX_R 0x04u
+#define INSN_REX_X 0x02u
+#define INSN_REX_B 0x01u
+
 struct insn {
 	u8 len; /* whole instruction, prefixes included: 1..15 */
 	u8 map; /* opcode map: 0 one byte, 1 0F, 2 0F38, 3 0F3A */
 	u8 opcode; /* last opcode byte */
 	u8 prefixes;
-	u8 rex; /* the REX byte, or 0 */
+	u8 rex; /* the REX byte, or 0; of VEX in 64-bit mode the REX that says the same */
 	u8 opsize, addrsize; /* effective, in bytes: 2, 4, 8 (also with REX.W on IN and OUT: 4) */
-	bool vex; /* VEX or EVEX encoded: length only */
+	bool vex; /* VEX or EVEX encoded */
+	bool evex; /* length only */
+	bool wide; /* VEX.L: 32 bytes, not 16 */
+	u8 vvvv; /* VEX.vvvv: a register; 0 also when there is none to be (all ones in the encoding) */
+	u8 pp; /* VEX.pp: see insn_pp() */
 	bool has_modrm;
 	u8 modrm;
 	u8 reg; /* ModRM.reg extended by REX.R (also for /digit opcodes: low 3 bits) */

@@ -7,11 +7,6 @@
 
 #include "vm/insn.h"
 
-#define INSN_REX_W 0x08u
-#define INSN_REX_R 0x04u
-#define INSN_REX_X 0x02u
-#define INSN_REX_B 0x01u
-
 #define INSN_MODRM_MOD(modrm) ((modrm) >> 6)
 #define INSN_MODRM_REG(modrm) ((modrm) >> 3 & 7u)
 #define INSN_MODRM_RM(modrm) ((modrm)&7u)

@@ -64,6 +64,16 @@ static inline unsigned int insn_pair_size(const struct insn *insn)
 	return insn->opcode & 1 ? insn->opsize : 1;
 }
 
+/* Without VEX it is a prefix; F2 and F3 win over 66. */
+static inline enum insn_pp insn_pp(const struct insn *insn)
+{
+	if (insn->vex)
+		return (enum insn_pp)insn->pp;
+	if (insn->prefixes & (INSN_PFX_REP | INSN_PFX_REPNE))
+		return insn->prefixes & INSN_PFX_REP ? INSN_PP_F3 : INSN_PP_F2;
+	return insn->prefixes & INSN_PFX_OPSIZE ? INSN_PP_66 : INSN_PP_NONE;
+}
+
 /* How far a bit number in a register, which is signed, moves the operand of size bytes. */
 static inline u64 insn_bit_displace(u64 number, unsigned int size)
 {

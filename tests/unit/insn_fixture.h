@@ -177,6 +177,31 @@ static void compare_legacy(const struct insn *insn, const ZydisDecodedInstructio
 	}
 }
 
+/* Outside of 64-bit mode the registers beyond the eighth are not there, nor W where it is ignored. */
+static void compare_vex(const struct insn *insn, const ZydisDecodedInstruction *z,
+			const ZydisDecodedOperand *ops, const u8 *bytes, int mode)
+{
+	int r = mode == INSN_64 ? 8 * !z->raw.vex.R : 0, mask = mode == INSN_64 ? 15 : 7;
+
+	if (insn->map != (int)z->opcode_map || insn->opcode != z->opcode)
+		FAIL(bytes, mode, "opcode", insn->opcode, z->opcode);
+	if (insn->pp != z->raw.vex.pp)
+		FAIL(bytes, mode, "pp", insn->pp, z->raw.vex.pp);
+	if (insn->wide != z->raw.vex.L)
+		FAIL(bytes, mode, "L", insn->wide, z->raw.vex.L);
+	if (insn->vvvv != (~z->raw.vex.vvvv & mask))
+		FAIL(bytes, mode, "vvvv", insn->vvvv, ~z->raw.vex.vvvv & mask);
+	if (mode == INSN_64 && !!(insn->rex & INSN_REX_W) != z->raw.vex.W)
+		FAIL(bytes, mode, "W", insn->rex, z->raw.vex.W);
+	if (insn->has_modrm && insn->reg != z->raw.modrm.reg + r)
+		FAIL(bytes, mode, "reg", insn->reg, z->raw.modrm.reg + r);
+	for (int i = 0; i < z->operand_count_visible; i++) {
+		if (ops[i].type == ZYDIS_OPERAND_TYPE_MEMORY &&
+		    ops[i].mem.type == ZYDIS_MEMOP_TYPE_MEM && !zydis_errs(z))
+			compare_mem(insn, z, &ops[i], bytes, mode);
+	}
+}
+
 /* Every shorter buffer must be told from a whole instruction; on the heap for the sanitizer. */
 static void check_truncated(const u8 *bytes, unsigned int len, int mode)
 {
@@ -222,6 +247,10 @@ static void compare(const u8 *bytes, int mode)
 		FAIL(bytes, mode, "vex", insn.vex, z.encoding);
 	if (z.encoding == ZYDIS_INSTRUCTION_ENCODING_LEGACY)
 		compare_legacy(&insn, &z, ops, bytes, mode);
+	if (z.encoding == ZYDIS_INSTRUCTION_ENCODING_VEX)
+		compare_vex(&insn, &z, ops, bytes, mode);
+	if (insn.evex != (z.encoding == ZYDIS_INSTRUCTION_ENCODING_EVEX))
+		FAIL(bytes, mode, "evex", insn.evex, z.encoding);
 	if (compared % 16 == 0)
 		check_truncated(bytes, insn.len, mode);
 }
