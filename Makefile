@@ -119,7 +119,7 @@ HOST_CFLAGS := -std=gnu11 -g -O1 -fsanitize=address,undefined -fno-sanitize-reco
 .PHONY: unit
 unit: $(UNIT_TESTS)
 
-$(UNIT)/test_insn $(UNIT)/test_emulate $(UNIT)/test_interp $(UNIT)/test_interp_random: UNIT_LIBS := -lZydis -lunicorn
+$(addprefix $(UNIT)/test_,insn emulate interp interp64 interp_random interp_vector): UNIT_LIBS := -lZydis -lunicorn
 
 # Where allocations fail on demand: see tests/unit/host/host_alloc.h.
 ALLOC_WRAP := -Wl,--wrap=kzalloc,--wrap=frame_alloc,--wrap=frame_alloc_zeroed \

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Executes one decoded instruction that touched device memory. The accesses themselves go
- * through operations of the caller, so that this file is tested on the host.
+ * Executes one decoded instruction that touched device memory, if it is a plain move. The accesses
+ * themselves go through operations of the caller, so that this file is tested on the host.
  */
 #pragma once
 
@@ -15,21 +15,18 @@ struct emu {
 	void *ctx;
 	/*
 	 * Access size bytes (1, 2, 4, 8) at a linear address. 0, or a negative code that emu_execute
-	 * passes on with no register changed by the failing access.
+	 * passes on with no register changed; E_UNSUPPORTED if the access is not so simple.
 	 */
 	int (*read)(void *ctx, u64 linear, unsigned int size, u64 *value);
 	int (*write)(void *ctx, u64 linear, unsigned int size, u64 value);
 };
 
 /*
- * Execute insn: registers and rflags change, RIP moves past it (a REP string instruction does one
- * iteration and leaves RIP on itself until rCX is 0). E_UNSUPPORTED: not one of ours, or with a
- * LOCK prefix that a CPU would refuse; nothing was accessed. An error of read or write: no
- * register, no flag and not RIP has changed.
+ * Execute insn: registers change, RIP moves past it. E_UNSUPPORTED: not one of ours; nothing was
+ * accessed. An error of read or write: no register and not RIP has changed.
  *
- * Covers, with a memory operand: MOV (all r/m, moffs and immediate forms), MOVZX, MOVSX, MOVSXD,
- * ADD, ADC, SUB, SBB, AND, OR, XOR, CMP, TEST, INC, DEC, NOT, NEG, XCHG, BT, BTS, BTR, BTC; and
- * STOS, MOVS, LODS. Any insn that insn_decode made is safe to pass.
+ * Covers, with a memory operand and without LOCK: MOV (r/m, moffs and immediate forms), MOVZX, MOVSX.
+ * Any insn that insn_decode made is safe to pass.
  */
 int __must_check emu_execute(struct emu *emu, const struct insn *insn);
 

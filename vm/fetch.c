@@ -166,9 +166,7 @@ int vcpu_fetch(struct vcpu *vcpu, const struct vm_exit *exit, struct insn *insn,
 /* What retiring an instruction seldom involves. */
 static __noinline void retire_more(struct vcpu *vcpu)
 {
-	if (vcpu->in_shadow)
-		backend->clear_shadow(vcpu);
-	vcpu->in_shadow = false;
+	vcpu_leave_shadow(vcpu);
 	if (vcpu->window)
 		atomic_fetch_or(&vcpu->requests, REQUEST_EVENT);
 	vcpu->regs.rflags &= ~(u64)RFLAGS_RF;

@@ -24,6 +24,20 @@ struct interp_ops {
 	int (*read)(void *ctx, u64 linear, unsigned int size, u64 *value, unsigned int how);
 	int (*write)(void *ctx, u64 linear, unsigned int size, u64 value, unsigned int how);
 	/*
+	 * Would an access of size bytes (up to 32) be possible, for a write if how says that one
+	 * comes? 0; or as above.
+	 */
+	int (*probe)(void *ctx, u64 linear, unsigned int size, unsigned int how);
+	/*
+	 * CMPXCHG16B at linear, a multiple of 16, in one: *same if it was old, whose place value has
+	 * taken then; old becomes what was there. Returns as above.
+	 */
+	int (*replace_pair)(void *ctx, u64 linear, u64 old[2], const u64 value[2], bool *same,
+			    unsigned int how);
+	/* A vector register as arch/vector.h has them. */
+	void (*vector_read)(void *ctx, unsigned int size, unsigned int reg, u64 *value);
+	void (*vector_write)(void *ctx, unsigned int size, unsigned int reg, const u64 *value);
+	/*
 	 * Up to *len (1..15) instruction bytes at linear; *len becomes the number there are, at
 	 * least 1: fewer when the next page cannot be had. Not 0: not even the first; as above.
 	 * An instruction that goes on behind *len is asked for again, from linear + *len.
@@ -54,6 +68,9 @@ struct interp {
 	struct segment seg[8];
 	struct interp_table gdtr, idtr;
 	u64 cr0, cr4, efer;
+	u64 xcr0; /* 0 without XSAVE */
+	/* What CPUID shows: ECX of leaf 1, EBX of leaf 7, ECX of leaf 80000001h. */
+	u32 leaf1_ecx, leaf7_ebx, ext1_ecx;
 
 	/* Added to by steps, never cleared by them: what the caller has to load into the CPU. */
 	u8 seg_changed; /* mask of BIT(enum insn_seg) */
@@ -99,8 +116,9 @@ enum interp_result {
 	INTERP_SYSTEM,
 	INTERP_ABORT, /* an operation failed, with its own code; nothing has changed, but as above */
 	/*
-	 * Not one of ours: most FPU and all vector instructions, task switches, call gates, control transfers
-	 * in long mode, CR4.VME and CR4.PVI where they matter. Nothing has changed.
+	 * Not one of ours: most FPU instructions, vector instructions but for moves between a register
+	 * and memory, task switches, call gates, far control transfers and events in long mode, CR4.VME
+	 * and CR4.PVI where they matter. Nothing has changed.
 	 */
 	INTERP_UNSUPPORTED,
 };

@@ -5,8 +5,6 @@
  */
 #include "vm/interp_core.h"
 
-#define CANONICAL_BITS 48u
-
 static unsigned int rights(const struct interp *in, unsigned int how)
 {
 	return interp_cpl(in) < 3 ? how | INTERP_SUPERVISOR : how;
@@ -66,8 +64,7 @@ static bool allowed(const struct interp *in, unsigned int seg, u64 offset, unsig
 		u64 linear = to_linear(in, seg, offset);
 		u64 last = linear + size - 1;
 
-		return alu_sign_extend(linear, CANONICAL_BITS / 8) == linear &&
-		       alu_sign_extend(last, CANONICAL_BITS / 8) == last;
+		return interp_is_canonical(linear) && interp_is_canonical(last);
 	}
 	return in_limits(s, offset, size) &&
 	       (!interp_protected(in) || type_allows(s, how & INTERP_WILL_WRITE));
@@ -125,6 +122,60 @@ enum interp_result interp_set_rm(struct interp *in, unsigned int size, u64 value
 		return interp_write(in, in->insn.seg, interp_offset(in, 0), size, value);
 	reg_set(in->regs, &in->insn, in->insn.rm, size, value);
 	return INTERP_DONE;
+}
+
+u64 interp_operand_linear(const struct interp *in)
+{
+	return to_linear(in, in->insn.seg, interp_offset(in, 0));
+}
+
+/* Could it be accessed as a whole? In pieces of 8 bytes, whose alignment is what counts. */
+static enum interp_result check_wide(struct interp *in, unsigned int size, unsigned int how)
+{
+	u64 offset = interp_offset(in, 0);
+	enum interp_result result = INTERP_DONE;
+
+	for (unsigned int at = 0; !result && at < size; at += 8)
+		result = interp_check(in, in->insn.seg, offset + at, MIN(size, 8u), how);
+	if (result || size <= 8)
+		return result;
+	in->abort = in->ops->probe(in->ctx, to_linear(in, in->insn.seg, offset), size,
+				   rights(in, how));
+	return in->abort ? INTERP_ABORT : INTERP_DONE;
+}
+
+enum interp_result interp_read_wide(struct interp *in, unsigned int size, u64 *value)
+{
+	enum interp_result result = check_wide(in, size, 0);
+	u64 offset = interp_offset(in, 0);
+
+	for (unsigned int at = 0; !result && at < size; at += 8)
+		result = interp_read_linear(in, to_linear(in, in->insn.seg, offset + at),
+					    MIN(size, 8u), &value[at / 8], 0);
+	return result;
+}
+
+enum interp_result interp_write_wide(struct interp *in, unsigned int size, const u64 *value)
+{
+	enum interp_result result = check_wide(in, size, INTERP_WILL_WRITE);
+	u64 offset = interp_offset(in, 0);
+
+	for (unsigned int at = 0; !result && at < size; at += 8)
+		result = interp_write_linear(in, to_linear(in, in->insn.seg, offset + at),
+					     MIN(size, 8u), value[at / 8], 0);
+	return result;
+}
+
+enum interp_result interp_replace_pair(struct interp *in, u64 old[2], const u64 value[2],
+				       bool *same)
+{
+	enum interp_result result = check_wide(in, 16, INTERP_WILL_WRITE);
+
+	if (result)
+		return result;
+	in->abort = in->ops->replace_pair(in->ctx, interp_operand_linear(in), old, value, same,
+					  rights(in, INTERP_WILL_WRITE));
+	return in->abort ? INTERP_ABORT : INTERP_DONE;
 }
 
 unsigned int interp_stack_size(const struct interp *in)

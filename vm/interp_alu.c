@@ -4,6 +4,11 @@
  */
 #include "vm/interp_insns.h"
 
+#define LEAF1_ECX_CX16 BIT(13)
+#define LEAF1_ECX_POPCNT BIT(23)
+#define LEAF7_EBX_BMI1 BIT(3)
+#define EXT1_ECX_ABM BIT(5)
+
 /* r/m op= value, LOCK or not; CMP only sets flags. */
 static enum interp_result alu_to_rm(struct interp *in, enum alu_op op, u64 value)
 {
@@ -175,6 +180,33 @@ enum interp_result interp_cmpxchg(struct interp *in)
 	return result;
 }
 
+static void set_zf(struct interp *in, bool set)
+{
+	in->regs->rflags &= ~(u64)RFLAGS_ZF;
+	if (set)
+		in->regs->rflags |= RFLAGS_ZF;
+}
+
+static enum interp_result cmpxchg16b(struct interp *in)
+{
+	u64 *gpr = in->regs->gpr;
+	u64 old[2] = { gpr[GPR_RAX], gpr[GPR_RDX] }, new[2] = { gpr[GPR_RBX], gpr[GPR_RCX] };
+	bool same;
+	enum interp_result result;
+
+	if (!(in->leaf1_ecx & LEAF1_ECX_CX16))
+		return interp_ud(in);
+	if (interp_operand_linear(in) & 15)
+		return interp_gp0(in);
+	result = interp_replace_pair(in, old, new, &same);
+	if (result)
+		return result;
+	set_zf(in, same);
+	gpr[GPR_RAX] = old[0];
+	gpr[GPR_RDX] = old[1];
+	return INTERP_DONE;
+}
+
 /* 0F C7: CMPXCHG8B; with REX.W it has 16 bytes, and others are in the group. */
 enum interp_result interp_cmpxchg8b(struct interp *in)
 {
@@ -182,17 +214,17 @@ enum interp_result interp_cmpxchg8b(struct interp *in)
 	u64 expected = gpr[GPR_RDX] << 32 | (u32)gpr[GPR_RAX];
 	enum interp_result result;
 
-	if (!in->insn.mem || interp_digit(in) != 1 || in->insn.opsize == 8)
+	if (!in->insn.mem || interp_digit(in) != 1)
 		return INTERP_UNSUPPORTED;
+	if (in->insn.opsize == 8)
+		return cmpxchg16b(in);
 	result = interp_get_rm(in, 8, &old, INTERP_WILL_WRITE);
 	if (!result)
 		result = interp_set_rm(in, 8, old == expected ? new : old);
 	if (result)
 		return result;
-	in->regs->rflags &= ~(u64)RFLAGS_ZF;
-	if (old == expected) {
-		in->regs->rflags |= RFLAGS_ZF;
-	} else {
+	set_zf(in, old == expected);
+	if (old != expected) {
 		gpr[GPR_RAX] = (u32)old;
 		gpr[GPR_RDX] = old >> 32;
 	}
@@ -234,9 +266,26 @@ enum interp_result interp_bit_imm(struct interp *in)
 	return change_bit(in, (enum alu_bit_op)(interp_digit(in) & 3), in->insn.imm, 0);
 }
 
-/*
- * BSF and BSR. With F3 they are TZCNT and LZCNT, or not, as the CPU has it: left to the caller.
- */
+/* TZCNT and LZCNT, which have an answer for 0, too. */
+static enum interp_result count_zeros(struct interp *in, unsigned int size, bool leading)
+{
+	u64 value, count = 8 * size;
+	enum interp_result result = interp_get_rm(in, size, &value, 0);
+
+	if (result)
+		return result;
+	in->regs->rflags &= ~RFLAGS_STATUS;
+	if (!value)
+		in->regs->rflags |= RFLAGS_CF;
+	else
+		count = (u64)(leading ? __builtin_clzll(value << (64 - 8 * size))
+				      : __builtin_ctzll(value));
+	set_zf(in, count == 0);
+	interp_set_reg(in, size, count);
+	return INTERP_DONE;
+}
+
+/* BSF and BSR. With F3 they are TZCNT and LZCNT, if the CPU has these. */
 enum interp_result interp_bit_scan(struct interp *in)
 {
 	unsigned int size = in->insn.opsize;
@@ -244,8 +293,9 @@ enum interp_result interp_bit_scan(struct interp *in)
 	u64 value;
 	enum interp_result result;
 
-	if (in->insn.prefixes & INSN_PFX_REP)
-		return INTERP_UNSUPPORTED;
+	if (insn_pp(&in->insn) == INSN_PP_F3 &&
+	    (reverse ? in->ext1_ecx & EXT1_ECX_ABM : in->leaf7_ebx & LEAF7_EBX_BMI1))
+		return count_zeros(in, size, reverse);
 	result = interp_get_rm(in, size, &value, 0);
 	if (result)
 		return result;
@@ -256,5 +306,24 @@ enum interp_result interp_bit_scan(struct interp *in)
 		interp_set_reg(in, size,
 			       (u64)(reverse ? 63 - __builtin_clzll(value)
 					     : __builtin_ctzll(value)));
+	return INTERP_DONE;
+}
+
+enum interp_result interp_popcnt(struct interp *in)
+{
+	unsigned int size = in->insn.opsize;
+	u64 value, count = 0;
+	enum interp_result result;
+
+	if (!(in->leaf1_ecx & LEAF1_ECX_POPCNT))
+		return interp_ud(in);
+	result = interp_get_rm(in, size, &value, 0);
+	if (result)
+		return result;
+	for (; value; value &= value - 1)
+		count++;
+	in->regs->rflags &= ~RFLAGS_STATUS;
+	set_zf(in, count == 0);
+	interp_set_reg(in, size, count);
 	return INTERP_DONE;
 }

@@ -7,7 +7,7 @@
 enum interp_result interp_jump(struct interp *in, u64 offset)
 {
 	if (interp_mode(in) == INSN_64) {
-		if (alu_sign_extend(offset, 6) != offset)
+		if (!interp_is_canonical(offset))
 			return interp_gp0(in);
 	} else if (offset > in->seg[SEG_CS].limit) {
 		return interp_gp0(in);

@@ -23,6 +23,7 @@
 #define VECTOR_NP 11
 #define VECTOR_SS 12
 #define VECTOR_GP 13
+#define VECTOR_MF 16
 #define VECTOR_AC 17
 
 /* One opcode. */
@@ -80,6 +81,18 @@ static inline enum interp_result interp_gp0(struct interp *in)
 
 /* ---- memory ---- */
 
+/* Guests have linear addresses of 48 bits. */
+static inline bool interp_is_canonical(u64 linear)
+{
+	return alu_sign_extend(linear, 6) == linear;
+}
+
+/* Of a descriptor, or of what is in a TSS. */
+static inline u64 interp_table_linear(const struct interp *in, u64 linear)
+{
+	return interp_long(in) ? linear : (u32)linear;
+}
+
 /* By linear address, as it stands. */
 enum interp_result interp_read_linear(struct interp *in, u64 linear, unsigned int size, u64 *value,
 				      unsigned int how);
@@ -101,6 +114,17 @@ u64 interp_offset(const struct interp *in, u64 displace);
 enum interp_result interp_get_rm(struct interp *in, unsigned int size, u64 *value,
 				 unsigned int how);
 enum interp_result interp_set_rm(struct interp *in, unsigned int size, u64 value);
+/* Of the memory operand. */
+u64 interp_operand_linear(const struct interp *in);
+/*
+ * The memory operand, which may be longer than 8 bytes (16, 32) and then is accessed wholly or not at
+ * all, in eights.
+ */
+enum interp_result interp_read_wide(struct interp *in, unsigned int size, u64 *value);
+enum interp_result interp_write_wide(struct interp *in, unsigned int size, const u64 *value);
+/* As interp_ops has it, of the memory operand, which is 16 bytes. */
+enum interp_result interp_replace_pair(struct interp *in, u64 old[2], const u64 value[2],
+				       bool *same);
 
 static inline u64 interp_get_reg(const struct interp *in, unsigned int size)
 {
@@ -139,6 +163,11 @@ enum interp_result interp_check_push(struct interp *in, unsigned int size, unsig
 /* Go on at offset in the present code segment; it has the operand's size already. */
 enum interp_result interp_jump(struct interp *in, u64 offset);
 bool interp_condition(const struct interp *in, unsigned int code);
+
+/* ---- FPU ---- */
+
+/* The fault that is due when an unmasked exception waits in the FPU; or DONE. */
+enum interp_result interp_fpu_exception(struct interp *in);
 
 /* ---- segments ---- */
 

@@ -4,6 +4,8 @@
  */
 #include "vm/interp_insns.h"
 
+#define LEAF1_ECX_MOVBE BIT(22)
+
 enum interp_result interp_nop(struct interp *in __unused)
 {
 	return INTERP_DONE;
@@ -111,14 +113,64 @@ enum interp_result interp_xlat(struct interp *in)
 	return result;
 }
 
+/* 0F C3: 4 bytes, in 16-bit code too, or 8. */
+enum interp_result interp_movnti(struct interp *in)
+{
+	unsigned int size = in->insn.opsize == 8 ? 8 : 4;
+
+	if (!in->insn.mem || insn_pp(&in->insn) != INSN_PP_NONE)
+		return interp_ud(in);
+	return interp_set_rm(in, size, interp_get_reg(in, size));
+}
+
+static u64 swap_bytes(u64 value, unsigned int size)
+{
+	return __builtin_bswap64(value) >> (64 - 8 * size);
+}
+
+/* 0F 38 F0, F1: bit 0 is the direction. With F2 it is CRC32. */
+enum interp_result interp_movbe(struct interp *in)
+{
+	unsigned int size = in->insn.opsize;
+	u64 value;
+	enum interp_result result;
+
+	if (insn_pp(&in->insn) == INSN_PP_F2)
+		return INTERP_UNSUPPORTED;
+	if (!in->insn.mem || insn_pp(&in->insn) == INSN_PP_F3 || !(in->leaf1_ecx & LEAF1_ECX_MOVBE))
+		return interp_ud(in);
+	if (in->insn.opcode & 1)
+		return interp_set_rm(in, size, swap_bytes(interp_get_reg(in, size), size));
+	result = interp_get_rm(in, size, &value, 0);
+	if (!result)
+		interp_set_reg(in, size, swap_bytes(value, size));
+	return result;
+}
+
+/*
+ * 0F AE: of the group those that wait, or flush a line, which devices do not care for; the others
+ * save and load state.
+ */
+enum interp_result interp_group15(struct interp *in)
+{
+	unsigned int digit = interp_digit(in);
+	enum insn_pp pp = insn_pp(&in->insn);
+
+	if (!in->insn.mem)
+		return digit >= 5 && pp == INSN_PP_NONE ? INTERP_DONE : INTERP_UNSUPPORTED;
+	/* CLFLUSH, CLFLUSHOPT and CLWB are as reads of a byte to all checks. */
+	if (digit == 7 ? pp > INSN_PP_66 : digit != 6 || pp != INSN_PP_66)
+		return INTERP_UNSUPPORTED;
+	return interp_check(in, in->insn.seg, interp_offset(in, 0), 1, 0);
+}
+
 /* Of 16 bits the result is undefined: what CPUs give is 0. */
 enum interp_result interp_bswap(struct interp *in)
 {
 	u64 *reg = &in->regs->gpr[interp_opcode_reg(in)];
 	unsigned int size = in->insn.opsize;
-	u64 value = size == 2 ? 0 : __builtin_bswap64(*reg) >> (64 - 8 * size);
 
-	reg_merge(reg, size, value);
+	reg_merge(reg, size, size == 2 ? 0 : swap_bytes(*reg, size));
 	return INTERP_DONE;
 }
 

@@ -5,12 +5,25 @@
  */
 #include "vm/interp_insns.h"
 
+#define STATUS_ES 0x80u /* an unmasked exception waits */
+
 enum interp_result interp_fwait(struct interp *in)
 {
 	if (in->cr0 & CR0_MP && in->cr0 & CR0_TS)
 		return interp_fault(in, VECTOR_NM);
 	/* Unmasked exceptions that wait are found by the next FPU instruction as well. */
 	return INTERP_DONE;
+}
+
+enum interp_result interp_fpu_exception(struct interp *in)
+{
+	u16 status;
+
+	asm volatile("fnstsw %0" : "=m"(status));
+	if (!(status & STATUS_ES))
+		return INTERP_DONE;
+	/* Without CR0.NE it is an external interrupt. */
+	return in->cr0 & CR0_NE ? interp_fault(in, VECTOR_MF) : INTERP_UNSUPPORTED;
 }
 
 static enum interp_result store_word(struct interp *in, u16 value)

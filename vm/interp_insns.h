@@ -29,6 +29,9 @@ INTERP_INSN(lahf);
 INTERP_INSN(sahf);
 INTERP_INSN(flag);
 INTERP_INSN(salc);
+INTERP_INSN(movnti);
+INTERP_INSN(movbe);
+INTERP_INSN(group15);
 
 /* interp_alu.c */
 INTERP_INSN(alu);
@@ -45,6 +48,7 @@ INTERP_INSN(cmpxchg8b);
 INTERP_INSN(bit);
 INTERP_INSN(bit_imm);
 INTERP_INSN(bit_scan);
+INTERP_INSN(popcnt);
 
 /* interp_shift.c */
 INTERP_INSN(shift);
@@ -107,7 +111,7 @@ INTERP_INSN(system);
 INTERP_INSN(group6);
 INTERP_INSN(group7);
 INTERP_INSN(lar_lsl);
-INTERP_INSN(arpl);
+INTERP_INSN(arpl_movsxd);
 INTERP_INSN(cli_sti);
 INTERP_INSN(syscall);
 
@@ -118,3 +122,6 @@ INTERP_INSN(io_string);
 /* interp_fpu.c */
 INTERP_INSN(fpu);
 INTERP_INSN(fwait);
+
+/* interp_vector.c */
+INTERP_INSN(vector);

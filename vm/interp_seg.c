@@ -22,7 +22,7 @@ enum interp_result interp_read_desc(struct interp *in, u32 selector, u8 vector,
 	if (!there || at + 7 > limit || SELECTOR_IS_NULL(selector))
 		return interp_fault_selector(in, vector, selector);
 	desc->selector = selector & 0xffff;
-	desc->linear = (u32)(base + at);
+	desc->linear = interp_table_linear(in, base + at);
 	return interp_read_linear(in, desc->linear, 8, &desc->raw, INTERP_SUPERVISOR);
 }
 
@@ -33,7 +33,7 @@ enum interp_result interp_mark_desc(struct interp *in, struct interp_desc *desc,
 	if ((desc->raw & bits) == bits)
 		return INTERP_DONE;
 	desc->raw |= bits;
-	return interp_write_linear(in, (u32)(desc->linear + DESC_RIGHTS_BYTE), 1,
+	return interp_write_linear(in, interp_table_linear(in, desc->linear + DESC_RIGHTS_BYTE), 1,
 				   desc->raw >> shift, INTERP_SUPERVISOR);
 }
 
@@ -82,6 +82,13 @@ enum interp_result interp_load_stack(struct interp *in, u32 selector, unsigned i
 	struct interp_desc desc;
 	enum interp_result result;
 
+	/* 64-bit mode does without one, but at CPL 3. The privilege level is in it all the same. */
+	if (SELECTOR_IS_NULL(selector) && interp_mode(in) == INSN_64 && cpl < 3 &&
+	    (selector & SELECTOR_RPL) == cpl) {
+		replace(in, SEG_SS,
+			(struct segment){ .selector = (u16)selector, .attr = (u16)(cpl << 5) });
+		return INTERP_DONE;
+	}
 	result = interp_read_desc(in, selector, vector, &desc);
 	if (result)
 		return result;
@@ -156,8 +163,12 @@ enum interp_result interp_load_far_pointer(struct interp *in)
 	unsigned int size = in->insn.opsize;
 	u64 offset, selector, selector_at = interp_offset(in, size);
 	enum insn_seg seg;
-	enum interp_result result = interp_get_rm(in, size, &offset, 0);
+	enum interp_result result;
 
+	/* Not all vendors' CPUs take more than 4 bytes of offset. */
+	if (size == 8)
+		return INTERP_UNSUPPORTED;
+	result = interp_get_rm(in, size, &offset, 0);
 	if (!result)
 		result = interp_read(in, in->insn.seg, selector_at, 2, &selector, 0);
 	if (result)

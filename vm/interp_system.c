@@ -123,6 +123,9 @@ enum interp_result interp_group6(struct interp *in)
 		return interp_set_rm(in, in->insn.mem ? 2 : in->insn.opsize, in->seg[seg].selector);
 	if (digit < 4 && interp_cpl(in) != 0)
 		return interp_gp0(in);
+	/* Their descriptors have 16 bytes there. */
+	if (digit < 4 && interp_long(in))
+		return INTERP_UNSUPPORTED;
 	result = interp_get_rm(in, 2, &selector, 0);
 	if (result)
 		return result;
@@ -165,8 +168,20 @@ enum interp_result interp_lar_lsl(struct interp *in)
 	return INTERP_DONE;
 }
 
-/* 63: the RPL of r/m becomes at least that of the register. */
-enum interp_result interp_arpl(struct interp *in)
+/* 32 bits, but 16 where the register has no more. */
+static enum interp_result movsxd(struct interp *in)
+{
+	unsigned int size = in->insn.opsize == 2 ? 2 : 4;
+	u64 value;
+	enum interp_result result = interp_get_rm(in, size, &value, 0);
+
+	if (!result)
+		interp_set_reg(in, in->insn.opsize, alu_sign_extend(value, size));
+	return result;
+}
+
+/* The RPL of r/m becomes at least that of the register. */
+static enum interp_result arpl(struct interp *in)
 {
 	u64 rpl = interp_get_reg(in, 2) & SELECTOR_RPL, value;
 	enum interp_result result = interp_get_rm(in, 2, &value, INTERP_WILL_WRITE);
@@ -178,27 +193,39 @@ enum interp_result interp_arpl(struct interp *in)
 	return lower ? interp_set_rm(in, 2, (value & ~(u64)SELECTOR_RPL) | rpl) : INTERP_DONE;
 }
 
-/* SGDT and SIDT, LGDT and LIDT: with 16-bit operands a base has 24 bits. */
+/* 63 */
+enum interp_result interp_arpl_movsxd(struct interp *in)
+{
+	if (interp_mode(in) == INSN_64)
+		return movsxd(in);
+	return interp_protected(in) ? arpl(in) : interp_ud(in);
+}
+
+/* SGDT and SIDT, LGDT and LIDT: with 16-bit operands a base has 24 bits, in 64-bit mode always 64. */
 static enum interp_result table_register(struct interp *in)
 {
 	unsigned int digit = interp_digit(in);
 	struct interp_table *table = digit & 1 ? &in->idtr : &in->gdtr;
-	u64 mask = in->insn.opsize == 2 ? 0xffffff : ~0u, limit = table->limit;
+	unsigned int size = interp_mode(in) == INSN_64 ? 8 : 4;
+	u64 mask = size == 4 && in->insn.opsize == 2 ? 0xffffff : alu_mask(size);
+	u64 limit = table->limit;
 	u64 base = table->base & mask, base_at = interp_offset(in, 2);
 	enum interp_result result;
 
 	if (digit < 2) {
 		/* Both or none, as far as the segment goes. */
-		result = interp_check(in, in->insn.seg, base_at, 4, INTERP_WILL_WRITE);
+		result = interp_check(in, in->insn.seg, base_at, size, INTERP_WILL_WRITE);
 		if (!result)
 			result = interp_set_rm(in, 2, limit);
-		return result ? result : interp_write(in, in->insn.seg, base_at, 4, base);
+		return result ? result : interp_write(in, in->insn.seg, base_at, size, base);
 	}
 	result = interp_get_rm(in, 2, &limit, 0);
 	if (!result)
-		result = interp_read(in, in->insn.seg, base_at, 4, &base, 0);
+		result = interp_read(in, in->insn.seg, base_at, size, &base, 0);
 	if (result)
 		return result;
+	if (size == 8 && !interp_is_canonical(base))
+		return interp_gp0(in);
 	*table = (struct interp_table){ .base = base & mask, .limit = (u16)limit };
 	if (digit & 1)
 		in->idtr_changed = true;
@@ -235,7 +262,7 @@ enum interp_result interp_group7(struct interp *in)
 		return interp_gp0(in);
 	if (digit >= 6)
 		return INTERP_SYSTEM;
-	return interp_mode(in) == INSN_64 ? INTERP_UNSUPPORTED : table_register(in);
+	return table_register(in);
 }
 
 enum interp_result interp_cli_sti(struct interp *in)

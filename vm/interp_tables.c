@@ -43,7 +43,7 @@ static const struct interp_op map0[256] = {
 	[0x58 ... 0x5f] = PLAIN(pop_opcode),
 	[0x60] = PLAIN(push_all), [0x61] = PLAIN(pop_all),
 	[0x62] = PLAIN(bound),
-	[0x63] = WITH(arpl, OP_NOT64 | OP_PROTECTED),
+	[0x63] = PLAIN(arpl_movsxd),
 	[0x68] = PLAIN(push_imm), [0x6a] = PLAIN(push_imm),
 	[0x69] = PLAIN(imul), [0x6b] = PLAIN(imul),
 	[0x6c ... 0x6f] = PLAIN(io_string),
@@ -52,14 +52,14 @@ static const struct interp_op map0[256] = {
 	[0x84 ... 0x85] = PLAIN(test),
 	[0x86 ... 0x87] = LOCKED(xchg, 0xff),
 	[0x88 ... 0x8b] = PLAIN(mov),
-	[0x8c] = PLAIN(mov_from_seg), [0x8e] = NOT64(mov_to_seg),
+	[0x8c] = PLAIN(mov_from_seg), [0x8e] = PLAIN(mov_to_seg),
 	[0x8d] = PLAIN(lea),
 	[0x8f] = PLAIN(pop_rm),
 	[0x90 ... 0x97] = PLAIN(xchg_rax),
 	[0x98] = PLAIN(widen), [0x99] = PLAIN(sign),
 	[0x9a] = PLAIN(far_imm), [0xea] = PLAIN(far_imm),
 	[0x9b] = PLAIN(fwait),
-	[0x9c] = PLAIN(push_flags), [0x9d] = NOT64(pop_flags),
+	[0x9c] = PLAIN(push_flags), [0x9d] = PLAIN(pop_flags),
 	[0x9e] = PLAIN(sahf), [0x9f] = PLAIN(lahf),
 	[0xa0 ... 0xa3] = PLAIN(mov_moffs),
 	[0xa4 ... 0xa7] = PLAIN(string), [0xaa ... 0xaf] = PLAIN(string),
@@ -69,7 +69,7 @@ static const struct interp_op map0[256] = {
 	[0xc2 ... 0xc3] = PLAIN(ret),
 	[0xc4 ... 0xc5] = PLAIN(load_far_pointer),
 	[0xc6 ... 0xc7] = PLAIN(mov_imm),
-	[0xc8] = NOT64(enter), [0xc9] = PLAIN(leave),
+	[0xc8] = PLAIN(enter), [0xc9] = PLAIN(leave),
 	[0xca ... 0xcb] = NOT64(far_ret),
 	[0xcc ... 0xcd] = NOT64(intn), [0xf1] = NOT64(intn),
 	[0xce] = PLAIN(into),
@@ -90,7 +90,7 @@ static const struct interp_op map0[256] = {
 };
 
 static const struct interp_op map1[256] = {
-	[0x00] = WITH(group6, OP_NOT64 | OP_PROTECTED),
+	[0x00] = WITH(group6, OP_PROTECTED),
 	[0x01] = PLAIN(group7),
 	[0x02 ... 0x03] = WITH(lar_lsl, OP_NOT64 | OP_PROTECTED),
 	[0x05] = PLAIN(syscall), [0x07] = PLAIN(syscall),
@@ -101,34 +101,48 @@ static const struct interp_op map1[256] = {
 	[0x20 ... 0x23] = WITH(system, OP_CPL0 | OP_LOCK_ANY), /* MOV CR, MOV DR */
 	[0x30] = WITH(system, OP_CPL0), [0x32] = WITH(system, OP_CPL0), /* WRMSR, RDMSR */
 	[0x31] = PLAIN(system), [0x33] = PLAIN(system), /* RDTSC, RDPMC */
+	[0x10 ... 0x13] = PLAIN(vector), [0x16 ... 0x17] = PLAIN(vector),
+	[0x28 ... 0x29] = PLAIN(vector), [0x2b] = PLAIN(vector),
+	[0x6e ... 0x6f] = PLAIN(vector), [0x7e ... 0x7f] = PLAIN(vector),
+	[0xd6] = PLAIN(vector), [0xe7] = PLAIN(vector), [0xf0] = PLAIN(vector),
 	[0x40 ... 0x4f] = PLAIN(cmov),
 	[0x80 ... 0x8f] = PLAIN(jcc),
 	[0x90 ... 0x9f] = PLAIN(setcc),
-	[0xa0] = NOT64(push_seg), [0xa1] = NOT64(pop_seg),
-	[0xa8] = NOT64(push_seg), [0xa9] = NOT64(pop_seg),
+	[0xa0] = PLAIN(push_seg), [0xa1] = PLAIN(pop_seg),
+	[0xa8] = PLAIN(push_seg), [0xa9] = PLAIN(pop_seg),
 	[0xa2] = PLAIN(system), /* CPUID */
 	[0xa3] = PLAIN(bit), [0xab] = LOCKED(bit, 0xff),
 	[0xb3] = LOCKED(bit, 0xff), [0xbb] = LOCKED(bit, 0xff),
 	[0xa4 ... 0xa5] = PLAIN(shift_double), [0xac ... 0xad] = PLAIN(shift_double),
 	[0xaa] = PLAIN(ud), /* RSM */
+	[0xae] = PLAIN(group15),
 	[0xaf] = PLAIN(imul),
 	[0xb0 ... 0xb1] = LOCKED(cmpxchg, 0xff),
-	[0xb2] = NOT64(load_far_pointer), [0xb4 ... 0xb5] = NOT64(load_far_pointer),
+	[0xb2] = PLAIN(load_far_pointer), [0xb4 ... 0xb5] = PLAIN(load_far_pointer),
 	[0xb6 ... 0xb7] = PLAIN(extend), [0xbe ... 0xbf] = PLAIN(extend),
 	[0xba] = LOCKED(bit_imm, BIT(5) | BIT(6) | BIT(7)),
+	[0xb8] = PLAIN(popcnt), /* behind F3 only */
 	[0xbc ... 0xbd] = PLAIN(bit_scan),
 	[0xc0 ... 0xc1] = LOCKED(xadd, 0xff),
+	[0xc3] = PLAIN(movnti),
 	[0xc7] = LOCKED(cmpxchg8b, BIT(1)),
 	[0xc8 ... 0xcf] = PLAIN(bswap),
+};
+
+static const struct interp_op map2[256] = {
+	[0x2a] = PLAIN(vector),
+	[0xf0 ... 0xf1] = PLAIN(movbe),
 };
 /* clang-format on */
 
 const struct interp_op *interp_find_op(const struct insn *insn)
 {
+	static const struct interp_op *const maps[] = { map0, map1, map2 };
+	static const struct interp_op vex = PLAIN(vector);
 	const struct interp_op *op;
 
-	if (insn->vex || insn->map > 1)
+	if (insn->evex || insn->map >= ARRAY_SIZE(maps))
 		return NULL;
-	op = insn->map ? &map1[insn->opcode] : &map0[insn->opcode];
+	op = insn->vex ? &vex : &maps[insn->map][insn->opcode];
 	return op->exec ? op : NULL;
 }

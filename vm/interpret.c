@@ -7,6 +7,7 @@
 #include "vm/interpret.h"
 #include "arch/cpu.h"
 #include "arch/traps.h"
+#include "arch/vector.h"
 #include "lib/err.h"
 #include "lib/string.h"
 #include "vm/interp.h"
@@ -45,7 +46,7 @@ static int read_memory(void *ctx, u64 linear, unsigned int size, u64 *value, uns
 	int err = 0;
 
 	if (how & INTERP_WILL_WRITE)
-		err = vcpu_probe_write(e->vcpu, e->exit, state, linear, size);
+		err = vcpu_probe_linear(e->vcpu, e->exit, state, linear, size, PF_WRITE);
 	if (!err)
 		err = vcpu_read_linear(e->vcpu, e->exit, state, linear, value, size);
 	if (err || !(how & INTERP_WILL_WRITE))
@@ -75,6 +76,35 @@ static int write_memory(void *ctx, u64 linear, unsigned int size, u64 value, uns
 	return vcpu_write_linear(e->vcpu, e->exit, state, linear, value, size);
 }
 
+static int probe(void *ctx, u64 linear, unsigned int size, unsigned int how)
+{
+	struct emulation *e = ctx;
+	u32 access = how & INTERP_WILL_WRITE ? PF_WRITE : 0;
+
+	return vcpu_probe_linear(e->vcpu, e->exit, rights(e, how & INTERP_SUPERVISOR), linear, size,
+				 access);
+}
+
+static int replace_pair(void *ctx, u64 linear, u64 old[2], const u64 value[2], bool *same,
+			unsigned int how)
+{
+	struct emulation *e = ctx;
+
+	return vcpu_replace_pair(e->vcpu, e->exit, rights(e, how & INTERP_SUPERVISOR), linear, old,
+				 value, same);
+}
+
+/* The guest's are in the CPU. */
+static void read_vector(void *ctx __unused, unsigned int size, unsigned int reg, u64 *value)
+{
+	vector_read(size, reg, value);
+}
+
+static void write_vector(void *ctx __unused, unsigned int size, unsigned int reg, const u64 *value)
+{
+	vector_write(size, reg, value);
+}
+
 static int fetch(void *ctx, u64 linear, u8 *bytes, size_t *len)
 {
 	struct emulation *e = ctx;
@@ -97,12 +127,21 @@ static int fetch(void *ctx, u64 linear, u8 *bytes, size_t *len)
 	return 0;
 }
 
-static const struct interp_ops ops = { .read = read_memory, .write = write_memory, .fetch = fetch };
+static const struct interp_ops ops = {
+	.read = read_memory,
+	.write = write_memory,
+	.probe = probe,
+	.replace_pair = replace_pair,
+	.vector_read = read_vector,
+	.vector_write = write_vector,
+	.fetch = fetch,
+};
 
 static void load(struct emulation *e)
 {
 	struct vcpu *vcpu = e->vcpu;
 	struct interp *interp = &e->interp;
+	const struct cpuid_table *cpuid = &vcpu->vm->cpuid;
 
 	backend->get_fetch_state(vcpu, &e->state);
 	if (vcpu->regs.rflags & RFLAGS_AC)
@@ -116,9 +155,14 @@ static void load(struct emulation *e)
 		.cr0 = e->state.paging.cr0,
 		.cr4 = backend->get_reg(vcpu, VREG_CR4),
 		.efer = e->state.paging.efer,
+		.leaf1_ecx = cpuid->basic[1].ecx,
+		.leaf7_ebx = cpuid->basic[7].ebx,
+		.ext1_ecx = cpuid->extended[1].ecx,
 		.ctx = e,
 		.ops = &ops,
 	};
+	if (interp->cr4 & CR4_OSXSAVE)
+		interp->xcr0 = xgetbv(0);
 	for (u32 seg = SEG_ES; seg <= SEG_TR; seg++)
 		backend->get_seg(vcpu, (enum insn_seg)seg, &interp->seg[seg]);
 }
@@ -170,7 +214,13 @@ static void fault_in_delivery(struct emulation *e, const struct vm_event *first,
 static void unsupported(struct emulation *e, const char *what)
 {
 	store(e);
-	vm_kill(e->vcpu->vm, e->exit, "%s, in a mode that this CPU cannot run guests in", what);
+	if (e->exit->kind == EXIT_TDP_FAULT)
+		vm_kill(e->vcpu->vm, e->exit,
+			"its instruction on device memory at gpa %llx is not supported",
+			(unsigned long long)e->exit->fault.gpa.raw);
+	else
+		vm_kill(e->vcpu->vm, e->exit, "%s, in a mode that this CPU cannot run guests in",
+			what);
 }
 
 /* Deliver what is owed. False: enough for now. */
@@ -231,6 +281,8 @@ static bool step(struct emulation *e)
 	/* Even when it faults. */
 	if (interp->insn.map == 0 && interp->insn.opcode == OP_IRET)
 		backend->block_nmis(vcpu, false);
+	if (result <= INTERP_TRAP)
+		vcpu_leave_shadow(vcpu);
 	switch (result) {
 	case INTERP_DONE:
 		break;
@@ -259,6 +311,20 @@ static bool step(struct emulation *e)
 	if (vcpu->window && vcpu->regs.rflags & RFLAGS_IF)
 		atomic_fetch_or(&vcpu->requests, REQUEST_EVENT);
 	return !interp->seg_changed && !wanted_elsewhere(vcpu) && vcpu->emulated < BURST;
+}
+
+void vcpu_interpret(struct vcpu *vcpu, const struct vm_exit *exit)
+{
+	struct emulation e = { .vcpu = vcpu, .exit = exit };
+	bool more;
+
+	load(&e);
+	/* Behind one that begins a shadow comes the next, too. */
+	do {
+		more = step(&e) && e.in_shadow;
+	} while (more);
+	store(&e);
+	vcpu_check_timers(vcpu);
 }
 
 void exit_emulate(struct vcpu *vcpu, const struct vm_exit *exit)

@@ -39,7 +39,7 @@ static bool string_element(struct vcpu *vcpu, const struct vm_exit *exit,
 	int err;
 
 	if (exit->io.in) {
-		err = vcpu_probe_write(vcpu, exit, state, linear, exit->io.size);
+		err = vcpu_probe_linear(vcpu, exit, state, linear, exit->io.size, PF_WRITE);
 		if (err)
 			return false;
 	} else if (vcpu_read_linear(vcpu, exit, state, linear, &value, exit->io.size)) {

@@ -170,9 +170,7 @@ static void forget_old(struct vcpu *vcpu)
 	u64 dr7 = backend->get_reg(vcpu, VREG_DR7);
 
 	backend->set_reg(vcpu, VREG_DR7, dr7 & ~(u64)DR7_LOCAL);
-	if (vcpu->in_shadow)
-		backend->clear_shadow(vcpu);
-	vcpu->in_shadow = false;
+	vcpu_leave_shadow(vcpu);
 }
 
 /* The new TSS may ask for a #DB before the task's first instruction. */

@@ -52,18 +52,35 @@ bool vcpu_skip(struct vcpu *vcpu, const struct vm_exit *exit);
 /* The same when its length is known. */
 void vcpu_skip_by(struct vcpu *vcpu, const struct fetch_state *state, u32 len);
 
+/* An instruction is done: the shadow of the one before it is over. */
+static inline void vcpu_leave_shadow(struct vcpu *vcpu)
+{
+	if (vcpu->in_shadow)
+		backend->clear_shadow(vcpu);
+	vcpu->in_shadow = false;
+}
+
 /* RIP has moved past an instruction that was executed for the guest. */
 void vcpu_retired(struct vcpu *vcpu);
 
 /*
+ * Device memory at gpa, 1..8 bytes on one page; in pieces when it is a size that devices do not know.
+ * Where there is nothing, reads are all ones.
+ */
+void vcpu_device_read(struct vcpu *vcpu, gpa_t gpa, u64 *value, unsigned int size);
+void vcpu_device_write(struct vcpu *vcpu, gpa_t gpa, u64 value, unsigned int size);
+
+/*
  * Memory (or a device) at a linear address, size 1..8 bytes, with the guest's translation and
- * rights. Not 0: a #PF is queued, or the VM killed. probe_write only checks.
+ * rights. Not 0: a #PF is queued, or the VM killed, and nothing has been accessed. probe only checks, up
+ * to a page, for access PF_WRITE or 0.
  */
 int __must_check vcpu_read_linear(struct vcpu *vcpu, const struct vm_exit *exit,
 				  const struct fetch_state *state, u64 linear, u64 *value,
 				  unsigned int size);
-int __must_check vcpu_probe_write(struct vcpu *vcpu, const struct vm_exit *exit,
-				  const struct fetch_state *state, u64 linear, unsigned int size);
+int __must_check vcpu_probe_linear(struct vcpu *vcpu, const struct vm_exit *exit,
+				   const struct fetch_state *state, u64 linear, unsigned int size,
+				   u32 access);
 int __must_check vcpu_write_linear(struct vcpu *vcpu, const struct vm_exit *exit,
 				   const struct fetch_state *state, u64 linear, u64 value,
 				   unsigned int size);
@@ -75,6 +92,14 @@ int __must_check vcpu_write_linear(struct vcpu *vcpu, const struct vm_exit *exit
 int __must_check vcpu_replace_linear(struct vcpu *vcpu, const struct vm_exit *exit,
 				     const struct fetch_state *state, u64 linear, u64 old,
 				     u64 value, unsigned int size);
+
+/*
+ * CMPXCHG16B at a linear address, a multiple of 16: *same if value has taken the place of old; old
+ * becomes what was there. Not 0: as above.
+ */
+int __must_check vcpu_replace_pair(struct vcpu *vcpu, const struct vm_exit *exit,
+				   const struct fetch_state *state, u64 linear, u64 old[2],
+				   const u64 value[2], bool *same);
 
 /* The linear address of a decoded memory operand. */
 u64 vcpu_operand(struct vcpu *vcpu, const struct fetch_state *state, const struct insn *insn);
@@ -115,6 +140,9 @@ void exit_dr_access(struct vcpu *vcpu, const struct vm_exit *exit);
 void exit_task_switch(struct vcpu *vcpu, const struct vm_exit *exit);
 void exit_xsetbv(struct vcpu *vcpu, const struct vm_exit *exit);
 void exit_emulate(struct vcpu *vcpu, const struct vm_exit *exit);
+
+/* Execute the instruction at RIP, which has exited because it touches device memory. */
+void vcpu_interpret(struct vcpu *vcpu, const struct vm_exit *exit);
 
 /* Count and handle an exit: the CPU's, or one that an emulated instruction stands for. */
 void vcpu_exit(struct vcpu *vcpu, const struct vm_exit *exit);

@@ -14,6 +14,7 @@
 #include "lib/err.h"
 #include "vm/desc.h"
 #include "vm/interp.h"
+#include "vm/operand.h"
 
 #define MEMORY_SIZE 0x120000u
 #define FAILED (-77) /* what an access outside of memory returns */
@@ -41,6 +42,9 @@ struct machine {
 	unsigned int reads, writes, fetches;
 	u64 fail_from, fail_to; /* linear addresses that fail */
 	unsigned int fetch_max; /* no more bytes at once; 0: all */
+	unsigned int probes, pairs;
+	unsigned int read_bytes, written_bytes;
+	u64 mmx[8], ymm[16][4];
 	unsigned int how; /* all the access rights asked for in the last step, or'ed */
 	struct {
 		u64 at, old;
@@ -60,6 +64,7 @@ static int memory_read(void *ctx, u64 linear, unsigned int size, u64 *value, uns
 	struct machine *m = ctx;
 
 	m->reads++;
+	m->read_bytes += size;
 	m->how |= how;
 	if (fails(m, linear, size))
 		return FAILED;
@@ -73,6 +78,7 @@ static int memory_write(void *ctx, u64 linear, unsigned int size, u64 value, uns
 	struct machine *m = ctx;
 	unsigned int n = m->writes++ % MAX_WRITES;
 
+	m->written_bytes += size;
 	m->how |= how;
 	m->undo[n].size = 0;
 	if (fails(m, linear, size))
@@ -82,6 +88,50 @@ static int memory_write(void *ctx, u64 linear, unsigned int size, u64 value, uns
 	memcpy(&m->undo[n].old, m->memory + linear, size);
 	memcpy(m->memory + linear, &value, size);
 	return 0;
+}
+
+static int memory_probe(void *ctx, u64 linear, unsigned int size, unsigned int how)
+{
+	struct machine *m = ctx;
+
+	m->probes++;
+	m->how |= how;
+	assert_true(size == 16 || size == 32);
+	return fails(m, linear, size) ? FAILED : 0;
+}
+
+static int memory_replace_pair(void *ctx, u64 linear, u64 old[2], const u64 value[2], bool *same,
+			       unsigned int how)
+{
+	struct machine *m = ctx;
+	u64 got[2];
+
+	m->pairs++;
+	assert_int_equal(linear % 16, 0);
+	if (memory_read(ctx, linear, 8, &got[0], how) ||
+	    memory_read(ctx, linear + 8, 8, &got[1], how))
+		return FAILED;
+	*same = got[0] == old[0] && got[1] == old[1];
+	memcpy(old, got, sizeof(got));
+	memcpy(got, *same ? value : got, sizeof(got));
+	return memory_write(ctx, linear, 8, got[0], how) ||
+	       memory_write(ctx, linear + 8, 8, got[1], how);
+}
+
+static u64 *vector_place(struct machine *m, unsigned int size, unsigned int reg)
+{
+	assert_true(size == 8 ? reg < 8 : (size == 16 || size == 32) && reg < 16);
+	return size == 8 ? &m->mmx[reg] : m->ymm[reg];
+}
+
+static void vector_read(void *ctx, unsigned int size, unsigned int reg, u64 *value)
+{
+	memcpy(value, vector_place(ctx, size, reg), size);
+}
+
+static void vector_write(void *ctx, unsigned int size, unsigned int reg, const u64 *value)
+{
+	memcpy(vector_place(ctx, size, reg), value, size);
 }
 
 static int memory_fetch(void *ctx, u64 linear, u8 *bytes, size_t *len)
@@ -102,12 +152,17 @@ static int memory_fetch(void *ctx, u64 linear, u8 *bytes, size_t *len)
 static const struct interp_ops machine_ops = {
 	.read = memory_read,
 	.write = memory_write,
+	.probe = memory_probe,
+	.replace_pair = memory_replace_pair,
+	.vector_read = vector_read,
+	.vector_write = vector_write,
 	.fetch = memory_fetch,
 };
 
 static inline enum interp_result step(struct machine *m)
 {
-	m->reads = m->writes = m->fetches = m->how = 0;
+	m->reads = m->writes = m->fetches = m->probes = m->pairs = m->how = 0;
+	m->read_bytes = m->written_bytes = 0;
 	return interp_step(&m->in);
 }
 
@@ -132,6 +187,8 @@ static void reset(struct machine *m)
 	m->in.ops = &machine_ops;
 	m->in.idtr.limit = 0x3ff;
 	m->in.cr0 = CR0_ET;
+	m->in.cr4 = CR4_OSFXSR;
+	m->in.leaf1_ecx = m->in.leaf7_ebx = m->in.ext1_ecx = ~0u;
 	m->in.seg[SEG_LDTR] = (struct segment){ .attr = 0x82 };
 	m->in.seg[SEG_TR] = (struct segment){ .attr = 0x8b };
 }
@@ -229,6 +286,20 @@ static inline void protected_mode(struct machine *m, unsigned int cpl)
 	m->regs.gpr[GPR_RSP] = 0x7000;
 }
 
+/* 64-bit mode with a flat memory below, FS and GS with bases. */
+static inline void long_mode(struct machine *m, unsigned int cpl)
+{
+	u16 dpl = (u16)(cpl << 5);
+
+	protected_mode(m, cpl);
+	m->in.cr0 |= CR0_PG;
+	m->in.cr4 |= CR4_PAE;
+	m->in.efer = EFER_LME | EFER_LMA;
+	put_seg(m, SEG_CS, cpl ? SEL_CODE3 : SEL_CODE, 0xa9b | dpl, ~0u, 0);
+	put_seg(m, SEG_FS, 0, 0xc93 | dpl, ~0u, 0x120);
+	put_seg(m, SEG_GS, 0, 0xc93 | dpl, ~0u, 0x340);
+}
+
 static inline void v8086_mode(struct machine *m, unsigned int iopl)
 {
 	protected_mode(m, 3);
@@ -246,3 +317,12 @@ static inline void put_code(struct machine *m, const void *bytes, size_t len)
 	memcpy(m->memory + at, bytes, len);
 }
 #define CODE(m, ...) put_code(m, (u8[]){ __VA_ARGS__ }, sizeof((u8[]){ __VA_ARGS__ }))
+
+/* Of which there are moves; the others of their prefixes are not the interpreter's. */
+static inline bool is_vector_opcode(u32 map, u32 op)
+{
+	static const u8 opcodes[] = { 0x10, 0x11, 0x12, 0x13, 0x16, 0x17, 0x28, 0x29,
+				      0x2b, 0x6e, 0x6f, 0x7e, 0x7f, 0xd6, 0xe7, 0xf0 };
+
+	return map == 2 ? op == 0x2a : map == 1 && memchr(opcodes, (int)op, sizeof(opcodes));
+}
