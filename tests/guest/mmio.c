@@ -98,6 +98,39 @@ FORM(movs_to, "movsl")
 FORM(movs_from, "xchg " SI ", " DI "; movsl; xchg " SI ", " DI)
 FORM(rep_movs_to, "mov $1, %%ecx; rep movsl")
 FORM(lods, "xchg " SI ", " DI "; lodsl; xchg " SI ", " DI)
+FORM(rep_lods, "mov $1, %%ecx; xchg " SI ", " DI "; rep lodsl; xchg " SI ", " DI)
+FORM(cmps, "cmpsl")
+FORM(repe_scas, "mov $1, %%ecx; repe scasl")
+FORM(adc_mr, "adcl %%eax, (" DI ")")
+FORM(adc_rm, "adcl (" DI "), %%eax")
+FORM(sbb_i32, "sbbl $0x12345678, (" DI ")")
+FORM(xadd, "lock xaddl %%eax, (" DI ")")
+FORM(cmpxchg, "mov $0x5a5a5a5a, %%ecx; lock cmpxchgl %%ecx, (" DI ")")
+FORM(shl_1, "shll $1, (" DI ")")
+FORM(sar_cl, "mov $1, %%ecx; sarl %%cl, (" DI ")")
+FORM(rcr_1, "rcrl $1, (" DI ")")
+FORM(shld_1, "shldl $1, %%eax, (" DI ")")
+FORM(imul_rm, "imull (" DI "), %%eax")
+FORM(imul_i8, "imull $-5, (" DI "), %%eax")
+FORM(cmov, "cmovcl (" DI "), %%eax")
+FORM(bsf, "mov $0, %%eax; bsfl (" DI "), %%eax")
+FORM(btc_far, "lea -16(" DI "), " DI "; mov $133, %%ecx; btcl %%ecx, (" DI ");"
+	      "lea 16(" DI "), " DI)
+FORM(bt_behind, "lea 16(" DI "), " DI "; mov $-124, %%ecx; btl %%ecx, (" DI ");"
+		"lea -16(" DI "), " DI)
+FORM(movnti, "movnti %%eax, (" DI ")")
+FORM(movd_load, "movd (" DI "), %%xmm1; movd %%xmm1, %%eax")
+FORM(movd_store, "movd %%eax, %%xmm7; movd %%xmm7, (" DI ")")
+FORM(movss_load, "movss (" DI "), %%xmm0; movd %%xmm0, %%eax")
+FORM(movss_store, "movd %%eax, %%xmm3; movss %%xmm3, (" DI ")")
+FORM(mmx_load, "movd (" DI "), %%mm5; movd %%mm5, %%eax; emms")
+FORM(mmx_store, "movd %%eax, %%mm2; movd %%mm2, (" DI "); emms")
+#ifndef __x86_64__
+FORM(push_m, "pushl (%%edi); popl %%eax")
+FORM(pop_m, "pushl %%eax; popl (%%edi)")
+FORM(push_to, "lea 4(%%edi), %%edi; xchg %%esp, %%edi; pushl %%eax; xchg %%esp, %%edi")
+FORM(pop_from, "xchg %%esp, %%edi; popl %%eax; xchg %%esp, %%edi; lea -4(%%edi), %%edi")
+#endif
 
 /* A load at another displacement would touch another register: 16 bytes lie between them. */
 static const struct form forms[] = {
@@ -152,6 +185,37 @@ static const struct form forms[] = {
 	{ "movs from mem", movs_from, ARITH },
 	{ "rep movs to mem", rep_movs_to, ARITH },
 	{ "lods from mem", lods, ARITH },
+	{ "rep lods from mem", rep_lods, ARITH },
+	{ "cmps", cmps, ARITH },
+	{ "repe scas", repe_scas, ARITH },
+	{ "adc eax, (mem)", adc_mr, ARITH },
+	{ "adc (mem), eax", adc_rm, ARITH },
+	{ "sbb imm32, (mem)", sbb_i32, ARITH },
+	{ "lock xadd eax, (mem)", xadd, ARITH },
+	{ "lock cmpxchg ecx, (mem)", cmpxchg, ARITH },
+	{ "shl 1, (mem)", shl_1, LOGIC },
+	{ "sar cl, (mem)", sar_cl, LOGIC },
+	{ "rcr 1, (mem)", rcr_1, ARITH },
+	{ "shld 1, eax, (mem)", shld_1, LOGIC },
+	{ "imul (mem), eax", imul_rm, FLAGS_CF },
+	{ "imul imm8, (mem), eax", imul_i8, FLAGS_CF },
+	{ "cmovc (mem), eax", cmov, ARITH },
+	{ "bsf (mem), eax", bsf, FLAGS_ZF },
+	{ "btc ecx, (mem): a bit that lies behind", btc_far, BITOP },
+	{ "bt ecx, (mem): a bit that lies before", bt_behind, BITOP },
+	{ "movnti eax, (mem)", movnti, ARITH },
+	{ "movd (mem), xmm", movd_load, ARITH },
+	{ "movd xmm, (mem)", movd_store, ARITH },
+	{ "movss (mem), xmm", movss_load, ARITH },
+	{ "movss xmm, (mem)", movss_store, ARITH },
+	{ "movd (mem), mm", mmx_load, ARITH },
+	{ "movd mm, (mem)", mmx_store, ARITH },
+#ifndef __x86_64__
+	{ "push (mem)", push_m, ARITH },
+	{ "pop (mem)", pop_m, ARITH },
+	{ "push to mem", push_to, ARITH },
+	{ "pop from mem", pop_from, ARITH },
+#endif
 };
 
 #define REG (LAPIC_BASE + LAPIC_TIMER_INIT)
@@ -255,6 +319,7 @@ static void test_direct(void)
 void guest_main(void)
 {
 	lapic_enable();
+	write_cr4(read_cr4() | CR4_OSFXSR);
 	for (u32 i = 0; i < ARRAY_SIZE(forms); i++)
 		test_form(&forms[i]);
 	test_extension();

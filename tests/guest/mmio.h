@@ -5,3 +5,4 @@
 #pragma once
 
 void test_mmio64(void);
+void test_wide(void);

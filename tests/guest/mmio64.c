@@ -207,4 +207,5 @@ void test_mmio64(void)
 	test_faults();
 	test_mappings();
 	test_split_instruction();
+	test_wide();
 }
