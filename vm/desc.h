@@ -51,6 +51,26 @@ static inline struct segment desc_unpack(u64 desc, u32 selector)
 	};
 }
 
+/* Do size bytes from offset (up to 32 bits) on lie within seg? Not for 64-bit mode. */
+static inline bool segment_holds(const struct segment *seg, u64 offset, unsigned int size)
+{
+	u64 last = offset + size - 1;
+
+	if ((seg->attr & (TYPE_CODE | TYPE_EXPAND_DOWN)) == TYPE_EXPAND_DOWN)
+		return offset > seg->limit && last <= (seg->attr & SEG_ATTR_DB ? ~0u : 0xffffu);
+	return last <= seg->limit;
+}
+
+/* In protected mode: may it be read, or written? */
+static inline bool segment_allows(const struct segment *seg, bool write)
+{
+	bool code = seg->attr & TYPE_CODE, bit = seg->attr & TYPE_WRITE_OR_READ;
+
+	if (!(seg->attr & SEG_ATTR_P))
+		return false;
+	return write ? !code && bit : !code || bit;
+}
+
 /* What loading selector makes of a segment register in real and in virtual-8086 mode. */
 static inline u64 selector_real_base(u32 selector)
 {

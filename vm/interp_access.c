@@ -29,25 +29,6 @@ enum interp_result interp_write_linear(struct interp *in, u64 linear, unsigned i
 	return in->abort ? INTERP_ABORT : INTERP_DONE;
 }
 
-/* Offsets have at most 32 bits here. */
-static bool in_limits(const struct segment *seg, u64 offset, unsigned int size)
-{
-	u64 last = offset + size - 1;
-
-	if ((seg->attr & (TYPE_CODE | TYPE_EXPAND_DOWN)) == TYPE_EXPAND_DOWN)
-		return offset > seg->limit && last <= (seg->attr & SEG_ATTR_DB ? ~0u : 0xffffu);
-	return last <= seg->limit;
-}
-
-static bool type_allows(const struct segment *seg, bool write)
-{
-	bool code = seg->attr & TYPE_CODE, bit = seg->attr & TYPE_WRITE_OR_READ;
-
-	if (!(seg->attr & SEG_ATTR_P))
-		return false;
-	return write ? !code && bit : !code || bit;
-}
-
 static u64 to_linear(const struct interp *in, unsigned int seg, u64 offset)
 {
 	if (interp_mode(in) != INSN_64)
@@ -66,8 +47,8 @@ static bool allowed(const struct interp *in, unsigned int seg, u64 offset, unsig
 
 		return interp_is_canonical(linear) && interp_is_canonical(last);
 	}
-	return in_limits(s, offset, size) &&
-	       (!interp_protected(in) || type_allows(s, how & INTERP_WILL_WRITE));
+	return segment_holds(s, offset, size) &&
+	       (!interp_protected(in) || segment_allows(s, how & INTERP_WILL_WRITE));
 }
 
 enum interp_result interp_check(struct interp *in, unsigned int seg, u64 offset, unsigned int size,

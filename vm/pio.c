@@ -2,7 +2,9 @@
 /*
  * Port accesses of the guest. A port without a device reads as all ones and swallows writes.
  */
+#include "arch/cpu.h"
 #include "lib/err.h"
+#include "vm/desc.h"
 #include "vm/vcpu.h"
 
 /* Elements of a REP INS or OUTS done in one exit: then the host looks around again. */
@@ -68,14 +70,36 @@ static void add_to(u64 *reg, u64 delta, unsigned int addrsize)
 		*reg = (*reg & ~0xffffull) | (value & 0xffff);
 }
 
-static u64 segment_base(const struct vcpu *vcpu, const struct fetch_state *state, u8 seg)
+/*
+ * The CPU exits before it looks at the operand in memory: limit, type and alignment are checked here,
+ * and what is canonical where it is translated. False: a fault is queued.
+ */
+static bool element_allowed(struct vcpu *vcpu, const struct vm_exit *exit,
+			    const struct fetch_state *state, const struct segment *s, u8 seg,
+			    u64 offset)
 {
-	struct segment s;
+	bool is_protected = state->paging.cr0 & CR0_PE && !(vcpu->regs.rflags & RFLAGS_VM);
+	bool checks_alignment = state->paging.user && state->paging.cr0 & CR0_AM &&
+				vcpu->regs.rflags & RFLAGS_AC;
 
+	if (state->mode != INSN_64 && (!segment_holds(s, offset, exit->io.size) ||
+				       (is_protected && !segment_allows(s, exit->io.in)))) {
+		vcpu_exception_error(vcpu, seg == SEG_SS ? VECTOR_GUEST_SS : VECTOR_GUEST_GP, 0);
+		return false;
+	}
+	if (checks_alignment && (s->base + offset) & (exit->io.size - 1u)) {
+		vcpu_exception_error(vcpu, VECTOR_GUEST_AC, 0);
+		return false;
+	}
+	return true;
+}
+
+static void get_segment(const struct vcpu *vcpu, const struct fetch_state *state, u8 seg,
+			struct segment *s)
+{
+	backend->get_seg(vcpu, (enum insn_seg)seg, s);
 	if (state->mode == INSN_64 && seg != SEG_FS && seg != SEG_GS)
-		return 0;
-	backend->get_seg(vcpu, (enum insn_seg)seg, &s);
-	return s.base;
+		s->base = 0;
 }
 
 static void exit_io_string(struct vcpu *vcpu, const struct vm_exit *exit)
@@ -83,22 +107,27 @@ static void exit_io_string(struct vcpu *vcpu, const struct vm_exit *exit)
 	u64 *gpr = vcpu->regs.gpr;
 	struct fetch_state state;
 	struct insn insn;
-	u64 *index, base, delta, addr_mask;
+	struct segment segment;
+	u64 *index, delta, addr_mask;
+	u8 seg;
 
 	if (vcpu_fetch(vcpu, exit, &insn, &state))
 		return;
 	index = exit->io.in ? &gpr[GPR_RDI] : &gpr[GPR_RSI];
-	base = segment_base(vcpu, &state, exit->io.in ? (u8)SEG_ES : insn.seg);
+	seg = exit->io.in ? (u8)SEG_ES : insn.seg;
+	get_segment(vcpu, &state, seg, &segment);
 	delta = vcpu->regs.rflags & RFLAGS_DF ? -(u64)exit->io.size : exit->io.size;
 	addr_mask = size_mask(insn.addrsize);
 	for (u32 i = 0; i < STRING_BATCH; i++) {
-		u64 linear = base + (*index & addr_mask);
+		u64 offset = *index & addr_mask, linear = segment.base + offset;
 
 		if (exit->io.rep && !(gpr[GPR_RCX] & addr_mask))
 			break;
 		/* The VM has ended or restarts: by what was written, perhaps. */
 		if (atomic_load(&vcpu->requests) & REQUEST_STOP)
 			break;
+		if (!element_allowed(vcpu, exit, &state, &segment, seg, offset))
+			return;
 		if (!string_element(vcpu, exit, &state,
 				    state.mode == INSN_64 ? linear : (u32)linear))
 			return;

@@ -152,8 +152,10 @@ void vcpu_exit(struct vcpu *vcpu, const struct vm_exit *exit);
 #define VECTOR_GUEST_NMI 2
 #define VECTOR_GUEST_DF 8
 #define VECTOR_GUEST_UD 6
+#define VECTOR_GUEST_SS 12
 #define VECTOR_GUEST_GP 13
 #define VECTOR_GUEST_PF 14
+#define VECTOR_GUEST_AC 17
 
 /* Does this vector push an error code? */
 bool exception_has_error(u8 vector);

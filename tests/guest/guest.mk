@@ -14,7 +14,7 @@ GUEST_NAMES64 := boot cpuid msr cr pio hlt except paging fpu debugregs lapic mmi
 GUEST_NAMES32 := hello except32 paging32 mmio32 real hostile_starve
 # A guest is NAME.c and, where there are such files, NAME_*.c and NAME_*.S; or other files.
 GUEST_FILES_mmio := mmio mmio64
-GUEST_FILES_mmio32 := mmio
+GUEST_FILES_mmio32 := mmio mmio32
 GUEST_FILES_paging32 := paging32 paging_access
 
 GUEST_ELFS := $(patsubst %,$(GUEST_OUT)/%.elf,$(GUEST_NAMES64) $(GUEST_NAMES32))

@@ -326,6 +326,8 @@ void guest_main(void)
 	test_direct();
 #ifdef __x86_64__
 	test_mmio64();
+#else
+	test_segments();
 #endif
 	lapic_write(LAPIC_TIMER_INIT, 0);
 }

@@ -6,3 +6,4 @@
 
 void test_mmio64(void);
 void test_wide(void);
+void test_segments(void);
