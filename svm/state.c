@@ -108,6 +108,9 @@ void svm_get_seg(const struct vcpu *vcpu, enum insn_seg seg, struct segment *out
 	*out = (struct segment){
 		.selector = in->selector, .attr = in->attr, .limit = in->limit, .base = in->base
 	};
+	/* SYSRET leaves a privilege level in the descriptor that is not the CPU's. */
+	if (seg == SEG_SS)
+		out->attr = (u16)((in->attr & ~SEG_ATTR_DPL_MASK) | vmcb_of(vcpu)->cpl << 5);
 }
 
 void svm_set_seg(struct vcpu *vcpu, enum insn_seg seg, const struct segment *in)

@@ -42,6 +42,7 @@ struct segment {
 };
 
 #define SEG_ATTR_DPL(attr) (((attr) >> 5) & 3u)
+#define SEG_ATTR_DPL_MASK 0x60u
 #define SEG_ATTR_P 0x80u
 #define SEG_ATTR_L 0x200u
 #define SEG_ATTR_DB 0x400u
