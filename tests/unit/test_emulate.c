@@ -76,6 +76,7 @@ static void against_unicorn(enum insn_mode mode)
 	static struct machine m;
 	u32 done[OPCODES] = { 0 }, total = 0;
 
+	print_message("seed %llx\n", (unsigned long long)seed);
 	machine_open(&m, mode);
 	for (u32 i = 0; i < DATA_SIZE; i++)
 		m.ours[i] = m.theirs[i] = (u8)random_u64();

@@ -92,6 +92,7 @@ static void test_random(void **state __unused)
 	static const u8 common[] = { 0x66, 0x67, 0xf0, 0xf2, 0xf3, 0x26, 0x2e, 0x36,
 				     0x3e, 0x64, 0x65, 0x0f, 0x48, 0x4c, 0x41, 0x40 };
 
+	print_message("seed %llx\n", (unsigned long long)seed);
 	for (u32 i = 0; i < 400000; i++) {
 		u8 bytes[16];
 
