@@ -16,11 +16,11 @@ static u64 debug_exit_read(void *dev, u64 offset, unsigned int size)
 	return byte_regs_read(read_reg, dev, DEBUG_EXIT_PORTS, offset, size);
 }
 
-static void debug_exit_write(void *dev, u64 offset, unsigned int size __unused, u64 value)
+static void debug_exit_write(void *dev, u64 offset, unsigned int size, u64 value)
 {
 	struct debug_exit *debug_exit = dev;
 
-	if (offset == 0)
+	if (offset % size == 0)
 		debug_exit->exit(debug_exit->ctx, (u8)value);
 }
 

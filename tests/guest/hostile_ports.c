@@ -15,8 +15,8 @@
 #define LEGACY_END 0x1000u /* a PC's fixed devices lie below */
 
 /* Ports that no access of any width may reach. */
-static const u16 spared[] = { PORT_KBD,      PORT_92,           PORT_EXIT, PORT_COM1,
-			      PORT_PM1A_CNT, PORT_PM1A_CNT + 1, PORT_RESET };
+static const u16 spared[] = { PORT_KBD,  PORT_92,       PORT_EXIT,         PORT_EXIT + 3,
+			      PORT_COM1, PORT_PM1A_CNT, PORT_PM1A_CNT + 1, PORT_RESET };
 
 static bool is_spared(u32 port)
 {

@@ -165,8 +165,16 @@ static void test_debug_exit(void **state)
 	debug_exit_io.write(&debug_exit, 0, 4, 0x12345600);
 	assert_int_equal(exits, 2);
 	assert_int_equal(last_code, 0);
-	out8(&debug_exit_io, &debug_exit, 1, 1);
-	assert_int_equal(exits, 2);
+	/* As in QEMU: any of the ports, aligned, and its low byte. */
+	out8(&debug_exit_io, &debug_exit, 3, 7);
+	assert_int_equal(exits, 3);
+	assert_int_equal(last_code, 7);
+	debug_exit_io.write(&debug_exit, 2, 2, 0x1208);
+	assert_int_equal(exits, 4);
+	assert_int_equal(last_code, 8);
+	debug_exit_io.write(&debug_exit, 1, 2, 0x1209);
+	debug_exit_io.write(&debug_exit, 2, 4, 0x1209);
+	assert_int_equal(exits, 4);
 	assert_int_equal(dev_read(&debug_exit_io, &debug_exit, 0, 4), 0);
 }
 
