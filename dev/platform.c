@@ -12,6 +12,7 @@
 #include "dev/ioapic.h"
 #include "dev/pic.h"
 #include "dev/pit.h"
+#include "dev/platform_fw_cfg.h"
 #include "dev/pm.h"
 #include "dev/reset.h"
 #include "dev/rtc.h"
@@ -34,6 +35,7 @@ struct pc {
 	struct pm pm;
 	struct reset reset;
 	struct debug_exit debug_exit;
+	struct fw_cfg fw_cfg;
 };
 
 static struct pc *pc_of(const struct vm *vm)
@@ -189,6 +191,8 @@ static int pc_wire(struct vm *vm, struct pc *pc)
 		{ RESET_PORT92, 1, &reset_port92_io, &pc->reset },
 		{ DEBUG_EXIT_PORT, DEBUG_EXIT_PORTS, &debug_exit_io, &pc->debug_exit },
 		{ UART_COM1_PORT, UART_PORTS, &uart_io, &pc->uart },
+		{ FW_CFG_PORT, FW_CFG_PORTS, &fw_cfg_io, &pc->fw_cfg },
+		{ FW_CFG_DMA_PORT, FW_CFG_DMA_PORTS, &fw_cfg_dma_io, &pc->fw_cfg },
 		{ PM_PORT, PM_PORTS, &pm_io, &pc->pm },
 		{ RESET_CONTROL_PORT, 1, &reset_control_io, &pc->reset },
 	};
@@ -260,6 +264,7 @@ static int pc_create(struct vm *vm)
 	pm_init(&pc->pm, power_off, vm);
 	reset_init(&pc->reset, reset, vm);
 	debug_exit_init(&pc->debug_exit, debug_exit, vm);
+	platform_fw_cfg_init(vm, &pc->fw_cfg);
 	err = create_lapics(vm, pc);
 	if (!err)
 		err = pc_wire(vm, pc);
@@ -299,6 +304,7 @@ static int pc_reset(struct vm *vm)
 	lapic_init_virtual_wire(&pc->bus.lapics[0]);
 	pm_reset(&pc->pm);
 	reset_reset(&pc->reset);
+	fw_cfg_reset(&pc->fw_cfg);
 	spin_unlock(&vm->dev_lock);
 	return write_acpi_tables(vm);
 }

@@ -71,6 +71,18 @@ bool bzimage_is(struct bytes file)
 	       bytes_u32(file, HDR_MAGIC) == MAGIC_HDRS;
 }
 
+u64 bzimage_setup_size(struct bytes file)
+{
+	u64 sects = bytes_u8(file, HDR_SETUP_SECTS);
+
+	return ((sects ? sects : SETUP_SECTS_DEFAULT) + 1) * SECTOR;
+}
+
+u64 bzimage_initrd_max(struct bytes file)
+{
+	return bytes_u32(file, HDR_INITRD_ADDR_MAX);
+}
+
 /* Where the fields end that a header of this protocol version must have. */
 static u64 header_least_end(u16 version)
 {
@@ -114,13 +126,12 @@ static int parse_version(const struct load_request *req, struct bytes file, stru
 
 static int parse_sizes(const struct load_request *req, struct bytes file, struct bzimage *image)
 {
-	u64 sects = bytes_u8(file, HDR_SETUP_SECTS);
 	u64 said = (u64)bytes_u32(file, HDR_SYSSIZE) * 16;
 	/* Images from before the checksum (2.08) are not padded to the 16 bytes they count in. */
 	u64 slack = image->version < 0x208 ? 15 : 0;
 	u64 rest;
 
-	image->setup_size = ((sects ? sects : SETUP_SECTS_DEFAULT) + 1) * SECTOR;
+	image->setup_size = bzimage_setup_size(file);
 	rest = file.len > image->setup_size ? file.len - image->setup_size : 0;
 	if (rest == 0 || rest + slack < said) {
 		load_error(req, "truncated bzImage: setup says %lu bytes, the file has %lu",
@@ -177,7 +188,7 @@ int bzimage_parse(const struct load_request *req, struct bzimage *image)
 	image->init_size = MAX(image->init_size, image->kernel_size);
 	image->entry64 = image->version >= 0x20c &&
 			 (bytes_u16(file, HDR_XLOADFLAGS) & XLOADFLAG_KERNEL_64);
-	image->initrd_max = bytes_u32(file, HDR_INITRD_ADDR_MAX);
+	image->initrd_max = bzimage_initrd_max(file);
 	image->cmdline_max = image->version >= 0x206 ? bytes_u32(file, HDR_CMDLINE_SIZE)
 						     : CMDLINE_MAX_DEFAULT;
 	return 0;

@@ -24,6 +24,10 @@ struct bzimage {
 /* Does the file carry the magic numbers of a bzImage? */
 bool bzimage_is(struct bytes file);
 
+/* Of such a file, unchecked: the bytes before the kernel proper, and an initrd's last one in memory. */
+u64 bzimage_setup_size(struct bytes file);
+u64 bzimage_initrd_max(struct bytes file);
+
 /* Read and check the setup header of req's kernel. 0, E_INVAL or E_UNSUPPORTED, with a line. */
 int __must_check bzimage_parse(const struct load_request *req, struct bzimage *image);
 

@@ -197,6 +197,8 @@ struct vm_module {
 
 /* What the modules of the configurations are; must stay. */
 void vm_set_modules(const struct vm_module *modules, u32 count);
+/* One of them, by its index as configurations have it. */
+const struct vm_module *vm_module_at(u32 index);
 
 /*
  * Put memory, devices and vCPUs, which run nowhere, into the state of a fresh start. The errors of

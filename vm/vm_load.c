@@ -20,6 +20,11 @@ void vm_set_modules(const struct vm_module *list, u32 count)
 	module_count = count;
 }
 
+const struct vm_module *vm_module_at(u32 index)
+{
+	return &modules[index];
+}
+
 /* Pages of 4 MiB, for all privilege levels, accessed and dirty so that the CPU need not write. */
 static int write_identity_map(struct vm *vm)
 {
