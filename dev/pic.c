@@ -12,7 +12,6 @@
 
 #include "dev/byte_regs.h"
 
-#define CASCADE 2u
 #define SPURIOUS 7u
 
 #define ICW1_ICW4 0x01u
@@ -70,8 +69,8 @@ static int chip_pending(const struct pic_chip *chip)
 	irq = first_of(chip, requests);
 	if (chip->special_mask)
 		busy &= ~chip->imr;
-	if (chip->nested_fully && chip->master && irq == CASCADE)
-		busy &= ~(u32)BIT(CASCADE);
+	if (chip->nested_fully && chip->master && irq == PIC_CASCADE)
+		busy &= ~(u32)BIT(PIC_CASCADE);
 	if (busy && priority_of(chip, first_of(chip, busy)) <= priority_of(chip, irq))
 		return -1;
 	return (int)irq;
@@ -84,9 +83,9 @@ static void pic_update(struct pic *pic)
 	bool level;
 
 	if (chip_pending(&pic->chip[1]) >= 0)
-		master->irr |= (u32)BIT(CASCADE);
+		master->irr |= (u32)BIT(PIC_CASCADE);
 	else
-		master->irr &= ~(u32)BIT(CASCADE);
+		master->irr &= ~(u32)BIT(PIC_CASCADE);
 	level = chip_pending(master) >= 0;
 	if (level != pic->level) {
 		pic->level = level;
@@ -99,7 +98,7 @@ void pic_set_irq(struct pic *pic, unsigned int irq, bool level)
 	struct pic_chip *chip;
 	u32 bit = (u32)BIT(irq & 7);
 
-	if (irq >= PIC_IRQS || irq == CASCADE)
+	if (irq >= PIC_IRQS || irq == PIC_CASCADE)
 		return;
 	chip = &pic->chip[irq / 8];
 	if (level == !!(chip->lines & bit))
@@ -147,7 +146,7 @@ int pic_ack(struct pic *pic)
 	struct pic_chip *chip = &pic->chip[0];
 	int irq = chip_ack(chip);
 
-	if (irq == (int)CASCADE) {
+	if (irq == (int)PIC_CASCADE) {
 		chip = &pic->chip[1];
 		irq = chip_ack(chip);
 	}

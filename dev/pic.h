@@ -14,6 +14,7 @@
 #define PIC_ELCR_PORT 0x4d0u
 #define PIC_ELCR_PORTS 2u
 #define PIC_IRQS 16u
+#define PIC_CASCADE 2u /* the master's input that is the slave's output */
 
 struct pic_chip {
 	/* Bit masks of the eight inputs. */
@@ -62,6 +63,15 @@ static inline bool pic_requests(const struct pic *pic, unsigned int irq)
 	const struct pic_chip *chip = &pic->chip[irq / 8];
 
 	return (chip->irr & ~chip->imr) >> (irq & 7) & 1;
+}
+
+/* Would an interrupt of an input, 0-15, be passed on? */
+static inline bool pic_unmasked(const struct pic *pic, unsigned int irq)
+{
+	const struct pic_chip *master = &pic->chip[0], *chip = &pic->chip[irq / 8];
+
+	return !(chip->imr >> (irq & 7) & 1) &&
+	       (chip == master || !(master->imr & BIT(PIC_CASCADE)));
 }
 
 static inline bool pic_pending(const struct pic *pic)

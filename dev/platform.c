@@ -127,6 +127,16 @@ static bool pit_busy(void *ctx)
 	       apic_bus_busy(&pc->bus, &message);
 }
 
+/* Does an interrupt of the RTC get to a CPU, by either controller? */
+static bool rtc_reaches(void *ctx)
+{
+	const struct pc *pc = ctx;
+	struct lapic_ipi message;
+
+	return (pic_unmasked(&pc->pic, RTC_IRQ) && lapic_accepts_pic(&pc->bus.lapics[0])) ||
+	       (ioapic_message(&pc->ioapic, RTC_IRQ, &message) && is_interrupt(&message));
+}
+
 static void interrupt_ended(void *ctx, u8 vector)
 {
 	const struct vcpu *vcpu = ctx;
@@ -259,7 +269,8 @@ static int pc_create(struct vm *vm)
 	ioapic_init(&pc->ioapic, acpi_ioapic_id(apic_ids, list_apic_ids(vm, apic_ids)),
 		    ioapic_deliver, pc);
 	pit_init(&pc->pit, isa_irq(pc, PIT_IRQ), pit_busy, timers);
-	rtc_init(&pc->rtc, isa_irq(pc, RTC_IRQ), timers, below_4g, vm->config->mem - below_4g);
+	rtc_init(&pc->rtc, isa_irq(pc, RTC_IRQ), rtc_reaches, timers, below_4g,
+		 vm->config->mem - below_4g);
 	uart_init(&pc->uart, isa_irq(pc, UART_COM1_IRQ), &console);
 	pm_init(&pc->pm, power_off, vm);
 	reset_init(&pc->reset, reset, vm);

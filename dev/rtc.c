@@ -24,6 +24,7 @@ enum { PORT_INDEX, PORT_DATA };
 #define A_DIVIDER_RESET 0x60u
 #define A_RATE 0x0fu
 #define B_SET 0x80u
+#define B_SQUARE_WAVE 0x08u
 /* Enable bits in B and flags in C. */
 #define PERIODIC 0x40u
 #define ALARM 0x20u
@@ -34,6 +35,7 @@ enum { PORT_INDEX, PORT_DATA };
 
 #define CRYSTAL_HZ 32768u
 #define UPDATING_NS 244000u /* how long before an update its flag warns */
+#define OWED_MIN_GAP_NS 20000u
 
 static u8 format_of(const struct rtc *rtc)
 {
@@ -89,22 +91,65 @@ static void update_irq(struct rtc *rtc)
 	}
 }
 
+/* The first time at which another periodic interrupt may come, of those that are owed. */
+static u64 owed_at(const struct rtc *rtc)
+{
+	u64 period = ticks_to_ns(1ull << period_shift(rtc), CRYSTAL_HZ);
+
+	return rtc->last_ns + MAX(period / RTC_CATCH_UP_SPEED, (u64)OWED_MIN_GAP_NS);
+}
+
+/*
+ * So many periods have ended since the last look, of which the flag can show one. False: none, as
+ * one is shown already, or was too short a time ago.
+ */
+static bool periods_ended(struct rtc *rtc, u64 count, unsigned int shift, u64 now)
+{
+	bool waits = rtc->cmos[REG_C] & PERIODIC;
+	bool reaches = (rtc->cmos[REG_B] & PERIODIC) && rtc->reaches(rtc->irq.ctx);
+	bool shown = !waits && !(reaches && now < owed_at(rtc));
+	u64 most = (CRYSTAL_HZ >> shift) * RTC_MAX_OWED_SECONDS;
+
+	if (reaches && (!waits || rtc->reached))
+		rtc->owed = (u32)MIN(rtc->owed + count - shown, most);
+	if (shown)
+		rtc->reached = reaches;
+	return shown;
+}
+
+static void sync_periodic(struct rtc *rtc, u64 now)
+{
+	u64 ticks = MAX(ns_to_ticks(now, CRYSTAL_HZ), rtc->seen_ticks);
+	unsigned int shift = period_shift(rtc);
+	u64 count = shift ? (ticks >> shift) - (rtc->seen_ticks >> shift) : 0;
+
+	rtc->seen_ticks = ticks;
+	if (count) {
+		if (!periods_ended(rtc, count, shift, now))
+			return;
+	} else if (rtc->owed && !(rtc->cmos[REG_C] & PERIODIC) && now >= owed_at(rtc)) {
+		rtc->owed--;
+		rtc->reached = true;
+	} else {
+		return;
+	}
+	rtc->last_ns = now;
+	rtc->cmos[REG_C] |= PERIODIC;
+}
+
 /* Set the flags of all that has happened until now. */
 static void sync_flags(struct rtc *rtc, u64 now)
 {
-	u64 ticks = ns_to_ticks(now, CRYSTAL_HZ), secs = secs_at(rtc, now);
-	unsigned int shift = period_shift(rtc);
+	u64 secs = secs_at(rtc, now);
 	u8 flags = 0;
 
-	if (shift && ticks >> shift > rtc->seen_ticks >> shift)
-		flags |= PERIODIC;
+	sync_periodic(rtc, now);
 	if (!is_stopped(rtc) && secs > rtc->seen_secs) {
 		flags |= UPDATE;
 		if (rtc_time_next_alarm(rtc->cmos, rtc->seen_secs, format_of(rtc)) <= secs)
 			flags |= ALARM;
 	}
 	rtc->cmos[REG_C] |= flags;
-	rtc->seen_ticks = MAX(ticks, rtc->seen_ticks);
 	if (!is_stopped(rtc))
 		rtc->seen_secs = MAX(secs, rtc->seen_secs);
 }
@@ -125,7 +170,8 @@ static void schedule(struct rtc *rtc, u64 now)
 	if ((wanted & PERIODIC) && shift) {
 		u64 periods = ns_to_ticks(now, CRYSTAL_HZ) >> shift;
 
-		deadline = ticks_to_ns((periods + 1) << shift, CRYSTAL_HZ);
+		deadline = rtc->owed ? owed_at(rtc)
+				     : ticks_to_ns((periods + 1) << shift, CRYSTAL_HZ);
 	}
 	if ((wanted & UPDATE) && !is_stopped(rtc))
 		deadline = MIN(deadline, secs_to_ns(rtc, rtc->seen_secs + 1));
@@ -179,6 +225,8 @@ static u8 read_c(struct rtc *rtc, u64 now)
 	sync_flags(rtc, now);
 	update_irq(rtc);
 	value = rtc->cmos[REG_C];
+	if (value & PERIODIC)
+		rtc->last_ns = now;
 	rtc->cmos[REG_C] = 0;
 	update_irq(rtc);
 	schedule(rtc, now);
@@ -212,6 +260,9 @@ static void write_control(struct rtc *rtc, u32 reg, u8 value, u64 now)
 	u8 old_format = format_of(rtc);
 
 	rtc->cmos[reg] = value;
+	/* Another rate, or none: what went before is over. */
+	if (reg == REG_A || !(value & PERIODIC))
+		rtc->owed = 0;
 	if (!was_stopped && is_stopped(rtc)) {
 		rtc_time_to_registers(rtc->cmos, secs_at(rtc, now), old_format);
 	} else if (was_stopped && !is_stopped(rtc)) {
@@ -317,7 +368,7 @@ void rtc_reset(struct rtc *rtc)
 	u64 now = clock_ns();
 
 	rtc->index = 0;
-	write_control(rtc, REG_B, rtc->cmos[REG_B] & (u8) ~(EVENTS | B_SET), now);
+	write_control(rtc, REG_B, rtc->cmos[REG_B] & (u8) ~(EVENTS | B_SET | B_SQUARE_WAVE), now);
 	write_control(rtc, REG_A, A_DIVIDER_32KHZ | 6, now);
 	rtc->cmos[REG_C] = 0;
 	rtc->seen_secs = secs_at(rtc, now);
@@ -326,11 +377,12 @@ void rtc_reset(struct rtc *rtc)
 	timer_cancel(&rtc->timer);
 }
 
-void rtc_init(struct rtc *rtc, struct irq_line irq, struct timer_queue *queue, u64 below_4g,
-	      u64 above_4g)
+void rtc_init(struct rtc *rtc, struct irq_line irq, bool (*reaches)(void *ctx),
+	      struct timer_queue *queue, u64 below_4g, u64 above_4g)
 {
 	*rtc = (struct rtc){
 		.irq = irq,
+		.reaches = reaches,
 		.cmos = { [REG_A] = A_DIVIDER_32KHZ | 6, [REG_B] = RTC_B_24H },
 		.base_secs = RTC_EPOCH_1970 + clock_boot_epoch(),
 	};
