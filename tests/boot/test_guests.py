@@ -89,6 +89,15 @@ def test_guest(system, run):
         ends(m, run.result)
 
 
+@pytest.mark.slow
+@systems.on("qemu-svm")
+def test_clocks_drift_apart_in_no_time(system):
+    """As in expect.txt, over longer and with both CPUs busy with others of the kind."""
+    m = system(append="on-idle=debug-exit", modules=[
+        guest("drift", "mem=16M", "seconds=10", vm=f"vm{i}") for i in range(4)])
+    assert m.wait_code(GUEST_LIMIT) == 0
+
+
 def test_every_guest_has_an_expectation():
     built = {path.stem for path in Path(GUESTS).glob("*.elf")}
     assert built - {run.guest for run in RUNS} <= INTERACTIVE
