@@ -13,10 +13,19 @@ static u64 tsc_khz __ro_after_init;
 static u64 ns_scale __ro_after_init; /* ns per tick, 32 fraction bits */
 static u64 boot_epoch __ro_after_init;
 
+u64 clock_ns_at(u64 tsc)
+{
+	return (u64)(((unsigned __int128)(tsc - tsc_base) * ns_scale) >> 32);
+}
+
 u64 clock_ns(void)
 {
-	return (u64)(((unsigned __int128)(rdtsc() - this_cpu()->tsc_skew - tsc_base) * ns_scale) >>
-		     32);
+	return clock_ns_at(rdtsc() - this_cpu()->tsc_skew);
+}
+
+u64 clock_ns_scale(void)
+{
+	return ns_scale;
 }
 
 u64 clock_tsc_khz(void)

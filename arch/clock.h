@@ -17,6 +17,12 @@
  */
 u64 clock_ns(void);
 
+/* What clock_ns() is, was or will be when the boot CPU's TSC is tsc. */
+u64 clock_ns_at(u64 tsc);
+
+/* Nanoseconds per TSC tick, with 32 fraction bits. */
+u64 clock_ns_scale(void);
+
 /* TSC ticks per millisecond. */
 u64 clock_tsc_khz(void);
 

@@ -69,6 +69,16 @@ u64 clock_ns(void)
 	return host_clock_ns;
 }
 
+u64 clock_ns_at(u64 tsc)
+{
+	return tsc;
+}
+
+u64 clock_ns_scale(void)
+{
+	return 1ull << 32;
+}
+
 u64 clock_tsc_khz(void)
 {
 	return 1000000;

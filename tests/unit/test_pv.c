@@ -1,0 +1,418 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What guests are told by KVM's interface: CPUID by configuration, MSRs with good and bad addresses,
+ * the pages' contents, slots that are gone or read-only when they are written, and the dirty log.
+ */
+#include "tests/unit/load_fixture.h"
+
+#include "mm/dirty_log.h"
+#include "vm/pv.h"
+
+#define RAM MIB(4)
+#define ROM MIB(8)
+#define CLOCK 0x3000ull
+#define STEAL 0x5040ull
+#define WALL 0x6004ull
+#define TSC_OFFSET (0ull - 5000000123) /* the VM began when the machine's TSC was that */
+#define EPOCH 1700000000ull
+
+static u32 flushes;
+static struct vcpu *flushed;
+
+static void count_flush(struct vcpu *vcpu)
+{
+	flushes++;
+	flushed = vcpu;
+}
+
+static const struct backend fake = { .flush = count_flush };
+static const struct platform_ops fake_platform = { .apic_timer_khz = 1000000 };
+const struct backend *backend = &fake;
+const struct platform_ops *platform = &fake_platform;
+
+static struct vm_config config;
+static struct vm vm;
+static struct vcpu vcpus[3];
+
+/* The slots are the fixture's; the VM's own struct guest_mem shows the same table. */
+static void show_slots(void)
+{
+	vm.mem.table = fixture_mem.table;
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	fixture_setup(RAM, "kernel");
+	host_memory_reset(RAM + MIB(2));
+	fixture_add_slot(ROM, MIB(2), RAM);
+	fixture_slots.slots[1].readonly = true;
+	memset(&vm, 0, sizeof(vm));
+	memset(vcpus, 0, sizeof(vcpus));
+	config = (struct vm_config){ .pv = VM_PV_ALL };
+	guest_mem_init(&vm.mem, NULL, 48);
+	show_slots();
+	vm.config = &config;
+	vm.vcpus = vcpus;
+	vm.vcpu_count = ARRAY_SIZE(vcpus);
+	spin_init(&vm.dev_lock, LOCK_DEVICES);
+	tlb_space_init(&vm.tdp.tlb);
+	for (u32 i = 0; i < vm.vcpu_count; i++) {
+		vcpus[i].vm = &vm;
+		vcpus[i].index = i;
+		vcpus[i].tsc_offset = TSC_OFFSET;
+		memset(&vcpus[i].pv, 0xa5, sizeof(vcpus[i].pv));
+		pv_vcpu_reset(&vcpus[i]);
+	}
+	flushes = 0;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	cpus[3]->tsc_skew = 0;
+	fixture_teardown();
+	return 0;
+}
+
+static void expect_cpuid(u32 leaf, u32 a, u32 b, u32 c, u32 d)
+{
+	struct cpuid r = pv_cpuid(&vm, leaf);
+
+	assert_int_equal(r.eax, a);
+	assert_int_equal(r.ebx, b);
+	assert_int_equal(r.ecx, c);
+	assert_int_equal(r.edx, d);
+}
+
+static void test_cpuid(void **state)
+{
+	static const u32 features[] = { 0,     0x01000008, 0x20,  0x01000028,
+					0x200, 0x01000208, 0x220, 0x01000228 };
+
+	(void)state;
+	for (config.pv = 1; config.pv < 8; config.pv++) {
+		expect_cpuid(0x40000000, 0x40000010, 0x4b4d564b, 0x564b4d56, 0x4d);
+		expect_cpuid(0x40000001, features[config.pv], 0, 0, 0);
+		expect_cpuid(0x40000010, 1000000, 1000000, 0, 0);
+		expect_cpuid(0x40000100, 0x40000100, 0x6c6c6953, 0x6c6c6953, 0x6c6c6953);
+		expect_cpuid(0x40000002, 0, 0, 0, 0);
+		expect_cpuid(0x4000000f, 0, 0, 0, 0);
+	}
+	config.pv = 0;
+	expect_cpuid(0x40000000, 0x40000000, 0x6c6c6953, 0x6c6c6953, 0x6c6c6953);
+	expect_cpuid(0x40000001, 0, 0, 0, 0);
+	expect_cpuid(0x40000010, 0, 0, 0, 0);
+	expect_cpuid(0x40000100, 0x40000100, 0x6c6c6953, 0x6c6c6953, 0x6c6c6953);
+}
+
+static u64 msr(u32 number)
+{
+	u64 value = 42;
+
+	assert_true(pv_msr_read(&vcpus[0], number, &value));
+	return value;
+}
+
+static void expect_refused(u32 number, u64 value)
+{
+	u64 before = msr(number);
+
+	assert_false(pv_msr_write(&vcpus[0], number, value));
+	assert_int_equal(msr(number), before);
+}
+
+static void test_msrs(void **state)
+{
+	static const u64 bad[] = { RAM, ROM, ROM - 4, GIB(4), BIT(47), BIT(63), ~0ull & ~63ull };
+	u64 value;
+
+	(void)state;
+	for (u32 i = 0; i < ARRAY_SIZE(bad); i++) {
+		expect_refused(MSR_KVM_SYSTEM_TIME, bad[i] | 1);
+		expect_refused(MSR_KVM_WALL_CLOCK, bad[i]);
+		expect_refused(MSR_KVM_STEAL_TIME, (bad[i] & ~63ull) | 1);
+		/* Off they may be anything. */
+		assert_true(pv_msr_write(&vcpus[0], MSR_KVM_SYSTEM_TIME, bad[i]));
+		assert_int_equal(msr(MSR_KVM_SYSTEM_TIME), bad[i]);
+	}
+	expect_refused(MSR_KVM_SYSTEM_TIME, CLOCK | 3);
+	expect_refused(MSR_KVM_WALL_CLOCK, WALL | 1);
+	for (u64 bit = 1; bit <= 5; bit++) {
+		expect_refused(MSR_KVM_STEAL_TIME, STEAL | BIT(bit) | 1);
+		expect_refused(MSR_KVM_STEAL_TIME, STEAL | BIT(bit));
+	}
+	/* Up to the last byte of a page, and not a byte further; of memory likewise. */
+	assert_true(pv_msr_write(&vcpus[0], MSR_KVM_SYSTEM_TIME, (RAM - 32) | 1));
+	expect_refused(MSR_KVM_SYSTEM_TIME, (RAM - 28) | 1);
+	expect_refused(MSR_KVM_SYSTEM_TIME, (0x4000 - 28) | 1);
+	assert_true(pv_msr_write(&vcpus[0], MSR_KVM_WALL_CLOCK, RAM - 12));
+	expect_refused(MSR_KVM_WALL_CLOCK, 0x4000 - 8);
+	for (config.pv = 0; config.pv < 8; config.pv++) {
+		assert_int_equal(pv_msr_read(&vcpus[0], MSR_KVM_WALL_CLOCK, &value), config.pv & 1);
+		assert_int_equal(pv_msr_write(&vcpus[0], MSR_KVM_SYSTEM_TIME, 0), config.pv & 1);
+		assert_int_equal(pv_msr_write(&vcpus[0], MSR_KVM_STEAL_TIME, 0),
+				 config.pv >> 1 & 1);
+	}
+}
+
+static struct pv_clock_page clock_page(u64 gpa)
+{
+	struct pv_clock_page page;
+
+	assert_int_equal(guest_mem_read(&vm.mem, GPA(gpa), &page, sizeof(page)), 0);
+	return page;
+}
+
+static void turn_on_clocks(void)
+{
+	for (u32 i = 0; i < vm.vcpu_count; i++)
+		assert_true(pv_msr_write(&vcpus[i], MSR_KVM_SYSTEM_TIME, (CLOCK + i * 64) | 1));
+}
+
+/* What a guest makes of the page at its TSC. */
+static u64 guest_time(u32 vcpu, u64 tsc)
+{
+	struct pv_clock_page page = clock_page(CLOCK + vcpu * 64);
+	u64 delta = tsc - page.tsc_timestamp;
+
+	return (u64)((unsigned __int128)(delta << page.shift) * page.mul >> 32) + page.system_time;
+}
+
+static void test_clock(void **state)
+{
+	struct pv_clock_page page;
+
+	(void)state;
+	memset(guest_mem_ptr(&vm.mem, GPA(CLOCK)), 0x77, 4096);
+	turn_on_clocks();
+	page = clock_page(CLOCK);
+	assert_int_equal(page.version, 0x7777777a); /* even, and another one */
+	assert_int_equal(page.flags, PV_CLOCK_STABLE);
+	assert_int_equal(page.pad0, 0);
+	for (u32 i = 0; i < vm.vcpu_count; i++) {
+		for (u64 tsc = 0; tsc < GIB(8); tsc += MIB(513) + 1)
+			assert_true(guest_time(i, tsc) - (tsc - 1) <= 1); /* as the host: 1 GHz */
+	}
+	assert_int_equal(*(u8 *)guest_mem_ptr(&vm.mem, GPA(CLOCK + 32)), 0x77);
+	/* The guest sets one TSC: time goes on with it, and no page promises one clock any more. */
+	vcpus[1].tsc_offset += 123456789;
+	pv_tsc_written(&vcpus[1]);
+	for (u32 i = 0; i < vm.vcpu_count; i++) {
+		assert_int_equal(clock_page(CLOCK + i * 64).flags, 0);
+		assert_in_range(guest_time(i, 1000000000 + (i == 1 ? 123456789 : 0)), 999999999,
+				1000000000);
+	}
+	/* And back: they do again. */
+	vcpus[1].tsc_offset -= 123456789;
+	pv_tsc_written(&vcpus[1]);
+	assert_int_equal(clock_page(CLOCK).flags, PV_CLOCK_STABLE);
+	cpus[3]->tsc_skew = 17; /* a CPU that is not in step */
+	turn_on_clocks();
+	assert_int_equal(clock_page(CLOCK + 64).flags, 0);
+	/* Off, or without a word of it, nothing is written. */
+	pv_msr_write(&vcpus[2], MSR_KVM_SYSTEM_TIME, CLOCK + 128);
+	page = clock_page(CLOCK + 128);
+	pv_tsc_written(&vcpus[1]);
+	assert_int_equal(clock_page(CLOCK + 128).version, page.version);
+	config.pv = VM_PV_STEAL;
+	page = clock_page(CLOCK);
+	pv_tsc_written(&vcpus[1]);
+	assert_int_equal(clock_page(CLOCK).version, page.version);
+	pv_vcpu_reset(&vcpus[0]);
+	assert_int_equal(vcpus[0].pv.clock_msr, 0);
+}
+
+static void test_scale(void **state)
+{
+	struct pv_clock_page page;
+
+	(void)state;
+	pv_clock_scale(0x80000000, &page); /* 2 GHz */
+	assert_int_equal(page.mul, 0x80000000);
+	assert_int_equal(page.shift, 0);
+	pv_clock_scale(1ull << 32, &page);
+	assert_int_equal(page.mul, 0x80000000);
+	assert_int_equal(page.shift, 1);
+	pv_clock_scale(50ull << 32, &page); /* 20 MHz */
+	assert_int_equal(page.shift, 6);
+	assert_int_equal((u64)page.mul << page.shift, 50ull << 32);
+}
+
+static void test_wall_clock(void **state)
+{
+	u64 began = EPOCH * 1000000000 + 5000000123;
+
+	(void)state;
+	assert_true(pv_msr_write(&vcpus[0], MSR_KVM_WALL_CLOCK, WALL));
+	assert_int_equal(msr(MSR_KVM_WALL_CLOCK), WALL);
+	assert_int_equal(fixture_get(WALL, 4), 2);
+	assert_int_equal(fixture_get(WALL + 4, 4), began / 1000000000);
+	assert_int_equal(fixture_get(WALL + 8, 4), began % 1000000000);
+	assert_int_equal(fixture_get(WALL + 12, 4), 0);
+	assert_true(pv_msr_write(&vcpus[0], MSR_KVM_WALL_CLOCK, 0));
+	assert_int_equal(fixture_get(WALL, 4), 2);
+}
+
+static volatile struct pv_steal_page *steal(void)
+{
+	return guest_mem_ptr(&vm.mem, GPA(STEAL));
+}
+
+static void test_steal(void **state)
+{
+	struct vcpu *vcpu = &vcpus[1];
+
+	(void)state;
+	/* What was before it is turned on does not count. */
+	pv_add_steal(vcpu, 1000);
+	pv_vcpu_out(vcpu);
+	pv_vcpu_in(vcpu);
+	memset((void *)(uintptr_t)steal(), 0x33, 64);
+	assert_true(pv_msr_write(vcpu, MSR_KVM_STEAL_TIME, STEAL | 1));
+	assert_int_equal(steal()->steal, 0);
+	assert_int_equal(steal()->version & 1, 0);
+	assert_int_equal(steal()->preempted, 0);
+	assert_int_equal(steal()->pad[10], 0x33333333);
+	pv_add_steal(vcpu, 30);
+	pv_add_steal(vcpu, 12);
+	assert_int_equal(steal()->steal, 0);
+	steal()->version = 7; /* the guest's nonsense */
+	steal()->steal = 99999;
+	pv_vcpu_in(vcpu);
+	assert_int_equal(steal()->steal, 42);
+	assert_int_equal(steal()->version, 10);
+	pv_vcpu_out(vcpu);
+	pv_vcpu_in(vcpu);
+	assert_int_equal(steal()->version, 10); /* no news */
+	pv_add_steal(vcpu, 1);
+	pv_vcpu_in(vcpu);
+	assert_int_equal(steal()->steal, 43);
+	assert_int_equal(flushes, 0);
+	pv_msr_write(vcpu, MSR_KVM_STEAL_TIME, STEAL);
+	pv_add_steal(vcpu, 1);
+	pv_vcpu_out(vcpu);
+	pv_vcpu_in(vcpu);
+	assert_int_equal(steal()->steal, 43);
+	pv_vcpu_reset(vcpu);
+	assert_int_equal(vcpu->pv.steal_ns, 0);
+}
+
+static void test_flush_when_back(void **state)
+{
+	struct vcpu *vcpu = &vcpus[1];
+
+	(void)state;
+	assert_true(pv_msr_write(vcpu, MSR_KVM_STEAL_TIME, STEAL | 1));
+	pv_vcpu_out(vcpu);
+	assert_int_equal(steal()->preempted, PV_PREEMPTED);
+	pv_vcpu_in(vcpu);
+	assert_int_equal(steal()->preempted, 0);
+	assert_int_equal(flushes, 0);
+	/* Asked for while it is out, and not forgotten by its being put out once more. */
+	pv_vcpu_out(vcpu);
+	steal()->preempted |= PV_FLUSH_TLB;
+	pv_vcpu_out(vcpu);
+	vcpu->memo.rip_page = 0x1000;
+	pv_vcpu_in(vcpu);
+	assert_int_equal(flushes, 1);
+	assert_ptr_equal(flushed, vcpu);
+	assert_true(vcpu->memo.rip_page == FETCH_MEMO_NONE);
+	assert_int_equal(steal()->preempted, 0);
+	pv_vcpu_in(vcpu);
+	assert_int_equal(flushes, 1);
+	/* Nonsense in its place counts as asking. */
+	pv_vcpu_out(vcpu);
+	steal()->preempted = 0;
+	pv_vcpu_in(vcpu);
+	assert_int_equal(flushes, 2);
+	/* Another page meanwhile: the guest itself runs then. */
+	pv_vcpu_out(vcpu);
+	pv_vcpu_in(vcpu);
+	assert_true(pv_msr_write(vcpu, MSR_KVM_STEAL_TIME, (STEAL + 64) | 1));
+	pv_vcpu_out(vcpu);
+	assert_int_equal(steal()->preempted, 0);
+	assert_int_equal(steal()[1].preempted, PV_PREEMPTED);
+	pv_vcpu_in(vcpu);
+	assert_int_equal(flushes, 2);
+}
+
+/* The slot goes, is read-only, or another one comes: before and while the vCPU is out. */
+static void test_slots_change(void **state)
+{
+	struct vcpu *vcpu = &vcpus[0];
+
+	(void)state;
+	turn_on_clocks();
+	assert_true(pv_msr_write(vcpu, MSR_KVM_STEAL_TIME, STEAL | 1));
+	for (u32 i = 0; i < 2; i++) {
+		struct mem_slot *slot = &fixture_slots.slots[0], was = *slot;
+
+		flushes = 0;
+		pv_vcpu_out(vcpu);
+		pv_add_steal(vcpu, 5);
+		if (i == 0)
+			slot->npages = 0;
+		else
+			slot->readonly = true;
+		pv_vcpu_in(vcpu);
+		assert_int_equal(flushes, 1);
+		pv_vcpu_out(vcpu);
+		pv_tsc_written(vcpu);
+		assert_false(pv_msr_write(vcpu, MSR_KVM_STEAL_TIME, STEAL | 1));
+		*slot = was;
+		/* It was never told that the vCPU is out: there is nothing to take back. */
+		steal()->preempted = 0;
+		pv_add_steal(vcpu, 5);
+		pv_vcpu_in(vcpu);
+		assert_int_equal(flushes, 1);
+		assert_int_equal(steal()->steal, (i + 1) * 10);
+	}
+}
+
+/* What is written on this way is in the log of who wants to know. */
+static void test_dirty_log(void **state)
+{
+	static u64 chunk[DIRTY_CHUNK_WORDS], *chunks[] = { chunk };
+	static struct dirty_log log = { .words = RAM / PAGE_SIZE / 64, .live = chunks };
+	struct vcpu *vcpu = &vcpus[0];
+
+	(void)state;
+	chunk[0] = 0;
+	fixture_slots.slots[0].log = &log;
+	assert_true(pv_msr_write(vcpu, MSR_KVM_SYSTEM_TIME, CLOCK | 1));
+	assert_true(pv_msr_write(vcpu, MSR_KVM_WALL_CLOCK, WALL));
+	assert_int_equal(chunk[0], BIT(CLOCK / PAGE_SIZE) | BIT(WALL / PAGE_SIZE));
+	chunk[0] = 0;
+	assert_true(pv_msr_write(vcpu, MSR_KVM_STEAL_TIME, STEAL | 1));
+	assert_int_equal(chunk[0], BIT(STEAL / PAGE_SIZE));
+	chunk[0] = 0;
+	pv_vcpu_out(vcpu);
+	assert_int_equal(chunk[0], BIT(STEAL / PAGE_SIZE));
+	chunk[0] = 0;
+	pv_vcpu_in(vcpu);
+	assert_int_equal(chunk[0], BIT(STEAL / PAGE_SIZE));
+	chunk[0] = 0;
+	pv_vcpu_in(vcpu);
+	assert_int_equal(chunk[0], 0);
+	pv_add_steal(vcpu, 1);
+	pv_vcpu_in(vcpu);
+	assert_int_equal(chunk[0], BIT(STEAL / PAGE_SIZE));
+	chunk[0] = 0;
+	pv_tsc_written(vcpu);
+	assert_int_equal(chunk[0], BIT(CLOCK / PAGE_SIZE));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		FIXTURE_TEST(test_cpuid),           FIXTURE_TEST(test_msrs),
+		FIXTURE_TEST(test_clock),           FIXTURE_TEST(test_scale),
+		FIXTURE_TEST(test_wall_clock),      FIXTURE_TEST(test_steal),
+		FIXTURE_TEST(test_flush_when_back), FIXTURE_TEST(test_slots_change),
+		FIXTURE_TEST(test_dirty_log),
+	};
+
+	return cmocka_run_group_tests_name("pv", tests, NULL, NULL);
+}
