@@ -391,5 +391,6 @@ const struct platform_ops pc_platform = {
 	.tpr_read = pc_tpr_read,
 	.tpr_write = pc_tpr_write,
 	.console_input = pc_console_input,
+	.apic_timer_khz = 1000000,
 	.rsdp = { ACPI_TABLES_GPA },
 };

@@ -81,6 +81,7 @@ static void add_kernel(struct vm_config *vm, const struct config_line *line, u32
 	vm->pin = line->pin;
 	vm->pinned = line->pinned;
 	vm->nx_huge = line->nx_huge;
+	vm->pv = line->pv;
 	vm->cmdline = line->cmdline;
 }
 

@@ -4,7 +4,8 @@
  * loader brought.
  *
  *	vm=NAME type=kernel [mem=SIZE] [cpus=N | smp=N] [weight=N] [pin=N,N-N...]
- *		[paging=auto|tdp|shadow] [pages=4k|2m|1g] [nx-huge=on|off] [-- guest command line]
+ *		[paging=auto|tdp|shadow] [pages=4k|2m|1g] [nx-huge=on|off]
+ *		[pv=all|none|WHAT[,WHAT...]] [-- guest command line]
  *	vm=NAME type=initrd
  */
 #pragma once
@@ -31,6 +32,12 @@ struct config_module {
 	bool broken; /* a log line has said why: its VM must not start */
 };
 
+/* What a guest is given of KVM's interface (vm/pv.h): pv=clock, steal, tlb. */
+#define VM_PV_CLOCK 0x1u
+#define VM_PV_STEAL 0x2u
+#define VM_PV_TLB 0x4u
+#define VM_PV_ALL (VM_PV_CLOCK | VM_PV_STEAL | VM_PV_TLB)
+
 enum vm_paging { VM_PAGING_AUTO, VM_PAGING_TDP, VM_PAGING_SHADOW };
 
 struct vm_config {
@@ -47,6 +54,7 @@ struct vm_config {
 	bool pinned;
 	enum vm_paging paging;
 	unsigned int max_page; /* LEVEL_4K..LEVEL_1G: the largest pages to map guest memory by */
+	u32 pv; /* VM_PV_* */
 	bool nx_huge; /* of which only the smallest may be executed from */
 	const char *cmdline; /* the guest's own, verbatim: inside of the kernel module's */
 	/* Called when a VM of this configuration has ended, with its code; may be NULL. */

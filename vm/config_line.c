@@ -165,6 +165,42 @@ static const char *parse_nx_huge(struct config_line *line, struct span value)
 	return NULL;
 }
 
+/* Take the list's first word, up to a comma or its end; then what is left is NULL. */
+static struct span next_of_list(struct span *list)
+{
+	struct span item = { .ptr = list->ptr, .len = 0 };
+
+	while (item.len < list->len && list->ptr[item.len] != ',')
+		item.len++;
+	if (item.len < list->len) {
+		list->ptr += item.len + 1;
+		list->len -= item.len + 1;
+	} else {
+		*list = (struct span){ .ptr = NULL, .len = 0 };
+	}
+	return item;
+}
+
+static const char *parse_pv(struct config_line *line, struct span value)
+{
+	static const char *const names[] = { "clock", "steal", "tlb" };
+
+	line->pv = span_is(value, "all") ? VM_PV_ALL : 0;
+	if (line->pv || span_is(value, "none"))
+		return NULL;
+	while (value.ptr) {
+		int bit = span_match(next_of_list(&value), names, ARRAY_SIZE(names));
+
+		if (bit < 0)
+			return "not all, none, or some of clock,steal,tlb";
+		line->pv |= 1u << bit;
+	}
+	if (line->pv & VM_PV_TLB && !(line->pv & VM_PV_STEAL))
+		return "tlb is told beside steal, and needs it";
+	return NULL;
+}
+_Static_assert(VM_PV_CLOCK == 1 && VM_PV_STEAL == 2 && VM_PV_TLB == 4, "in the names' order");
+
 static const struct config_key_info keys[CONFIG_KEYS] = {
 	[CONFIG_KEY_VM] = { .name = "vm", .parse = parse_vm },
 	[CONFIG_KEY_TYPE] = { .name = "type", .parse = parse_type },
@@ -178,6 +214,7 @@ static const struct config_key_info keys[CONFIG_KEYS] = {
 	[CONFIG_KEY_PAGING] = { .name = "paging", .kernel_only = true, .parse = parse_paging },
 	[CONFIG_KEY_PAGES] = { .name = "pages", .kernel_only = true, .parse = parse_pages },
 	[CONFIG_KEY_NX_HUGE] = { .name = "nx-huge", .kernel_only = true, .parse = parse_nx_huge },
+	[CONFIG_KEY_PV] = { .name = "pv", .kernel_only = true, .parse = parse_pv },
 };
 
 /* Only the first mistake counts: what follows is often its consequence. */
@@ -245,6 +282,7 @@ void config_line_parse(struct config_line *line, const struct config_module *mod
 		.weight = WEIGHT_DEFAULT,
 		.paging = VM_PAGING_AUTO,
 		.max_page = LEVEL_1G,
+		.pv = VM_PV_ALL,
 		.cmdline = "",
 	};
 	cpu_set_fill(&line->pin);

@@ -19,6 +19,7 @@ enum config_key {
 	CONFIG_KEY_PAGING,
 	CONFIG_KEY_PAGES,
 	CONFIG_KEY_NX_HUGE,
+	CONFIG_KEY_PV,
 	CONFIG_KEYS
 };
 
@@ -39,6 +40,7 @@ struct config_line {
 	enum vm_paging paging;
 	unsigned int max_page;
 	bool nx_huge;
+	u32 pv;
 	const char *cmdline;
 };
 

@@ -7,6 +7,7 @@
 
 #include "arch/features.h"
 #include "lib/string.h"
+#include "vm/pv.h"
 #include "vm/vcpu.h"
 
 #define LEAF1_EDX_APIC BIT(9)
@@ -296,12 +297,7 @@ static __noinline struct cpuid cpuid_other(const struct vcpu *vcpu, u32 leaf, u3
 		return cpuid_xsave(vcpu, subleaf);
 	if (leaf - 0x80000000u < CPUID_EXTENDED_LEAVES)
 		return cpuid_extended(vcpu, leaf);
-	if (leaf == CPUID_HYPERVISOR)
-		return (struct cpuid){ .eax = CPUID_HYPERVISOR,
-				       .ebx = 0x6c6c6953,
-				       .ecx = 0x6c6c6953,
-				       .edx = 0x6c6c6953 }; /* "Sill" */
-	return (struct cpuid){ 0 };
+	return pv_cpuid(vcpu->vm, leaf);
 }
 
 static inline struct cpuid vcpu_cpuid(const struct vcpu *vcpu, u32 leaf, u32 subleaf)

@@ -8,6 +8,7 @@
 #include "arch/cpu.h"
 #include "arch/features.h"
 #include "lib/addr.h"
+#include "vm/pv.h"
 #include "vm/vcpu.h"
 
 #define MSR_PLATFORM_ID 0x17u
@@ -96,6 +97,7 @@ static bool write_tsc(struct vcpu *vcpu, const struct msr_rule *rule __unused, u
 {
 	vcpu->tsc_offset += value - (rdtsc() + vcpu_tsc_offset(vcpu));
 	backend->set_tsc_offset(vcpu, vcpu_tsc_offset(vcpu));
+	pv_tsc_written(vcpu);
 	return true;
 }
 
@@ -125,6 +127,16 @@ static bool write_tsc_aux(struct vcpu *vcpu __unused, const struct msr_rule *rul
 		return false;
 	wrmsr(rule->msr, value);
 	return true;
+}
+
+static bool read_pv(struct vcpu *vcpu, const struct msr_rule *rule, u64 *value)
+{
+	return pv_msr_read(vcpu, rule->msr, value);
+}
+
+static bool write_pv(struct vcpu *vcpu, const struct msr_rule *rule, u64 value)
+{
+	return pv_msr_write(vcpu, rule->msr, value);
 }
 
 static bool read_constant(struct vcpu *vcpu __unused, const struct msr_rule *rule, u64 *value)
@@ -190,6 +202,9 @@ static const struct msr_rule rules[] = {
 	QUIET(MSR_INT_PENDING, 0),
 	QUIET(MSR_NB_CFG, 0),
 	QUIET(MSR_DE_CFG, 2), /* LFENCE serialises */
+	{ .msr = MSR_KVM_WALL_CLOCK, .read = read_pv, .write = write_pv },
+	{ .msr = MSR_KVM_SYSTEM_TIME, .read = read_pv, .write = write_pv },
+	{ .msr = MSR_KVM_STEAL_TIME, .read = read_pv, .write = write_pv },
 };
 
 static const struct msr_rule *find_rule(u32 msr)

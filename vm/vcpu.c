@@ -8,6 +8,7 @@
 #include "arch/cpu.h"
 #include "arch/fpu.h"
 #include "lib/string.h"
+#include "vm/pv.h"
 
 void vcpu_reset(struct vcpu *vcpu)
 {
@@ -25,6 +26,7 @@ void vcpu_reset(struct vcpu *vcpu)
 	memset(vcpu->dr, 0, sizeof(vcpu->dr));
 	memset(vcpu->fpu, 0, fpu_area_size());
 	fpu_area_init(vcpu->fpu);
+	pv_vcpu_reset(vcpu);
 	backend->vcpu_reset(vcpu);
 }
 

@@ -18,6 +18,7 @@
 #include "vm/exit.h"
 #include "vm/fetch_memo.h"
 #include "vm/io.h"
+#include "vm/pv_pages.h"
 #include "vm/regs.h"
 #include "vm/runq.h"
 #include "vm/timer.h"
@@ -41,6 +42,17 @@ enum vcpu_place {
 #define SIGNAL_NMI 0x1u
 #define SIGNAL_INIT 0x2u
 #define SIGNAL_START 0x4u
+
+/* What a vCPU has told of, and asked for, by KVM's MSRs: pv.h. */
+struct pv_vcpu {
+	u64 clock_msr, wall_msr; /* [devices] as written */
+	u64 steal_msr; /* [self] as written */
+	u64 tsc_base; /* [const] while it runs: the TSC offset that its VM's time counts from */
+	u64 steal_ns; /* [self] that it has waited for a CPU, in all */
+	u64 steal_base,
+		steal_told; /* [self] of that: when the guest turned it on; when last told */
+	bool is_out; /* [self] the guest has been told that it does not run */
+};
 
 /* On cache lines of its own: the others of its VM, on other CPUs, have theirs beside it. */
 struct vcpu {
@@ -73,6 +85,7 @@ struct vcpu {
 	u64 dr[4]; /* [self] */
 	void *fpu; /* [const] XSAVE area */
 	struct fetch_memo memo; /* [self] */
+	struct pv_vcpu pv;
 	u32 emulated; /* [self] how much, since the host last looked around */
 	u64 exits[EXIT_KINDS]; /* [self] */
 	struct list node; /* [run queue] among those that sleep */
@@ -122,6 +135,7 @@ struct platform_ops {
 	u8 (*tpr_read)(const struct vcpu *vcpu); /* CR8 */
 	void (*tpr_write)(struct vcpu *vcpu, u8 value);
 	bool (*console_input)(struct vm *vm, u8 byte); /* false: keep it until room() */
+	u32 apic_timer_khz; /* what a local APIC's timer divides */
 	gpa_t rsdp; /* where reset() puts the ACPI root pointer */
 };
 

@@ -5,12 +5,15 @@
  */
 #include "tests/guest/cpuid.h"
 
+#include "tests/guest/lib/multiboot.h"
 #include "tests/guest/lib/print.h"
 #include "tests/guest/lib/string.h"
 #include "tests/guest/lib/tap.h"
 #include "tests/guest/lib/trap.h"
 
 #define LEAF_HYPERVISOR 0x40000000u
+#define LEAF_FREQUENCIES 0x40000010u
+#define LEAF_SILL 0x40000100u
 #define LEAF_EXT 0x80000000u
 #define LEAF_SVM 0x8000000au
 #define CPUID_VMX BIT(5) /* 1.ecx */
@@ -63,6 +66,25 @@ static void test_vendor(void)
 	}
 }
 
+/* KVM's leaves, or Sill's in their place; and Sill's behind them. */
+static void test_paravirtual(void)
+{
+	struct cpuid sig = cpuid(LEAF_HYPERVISOR, 0), sill = cpuid(LEAF_SILL, 0), r;
+	bool kvm = memcmp(&sig.b, "KVMKVMKVM\0\0\0", 12) == 0;
+
+	tap_eq(kvm, !boot_option_is("pv", "none"), "KVM's signature, unless it is turned off");
+	r = cpuid(LEAF_HYPERVISOR + 1, 0);
+	tap_eq(r.a, boot_option_number("features", 16777768), "and its features");
+	tap_eq(r.b | r.c | r.d, 0, "no hints");
+	r = cpuid(LEAF_FREQUENCIES, 0);
+	tap_eq(r.b, kvm ? 1000000 : 0, "the APIC timer's frequency");
+	tap_eq(r.a > 0, kvm, "the TSC's: %u kHz", r.a);
+	tap_eq(sig.a, kvm ? LEAF_FREQUENCIES : LEAF_HYPERVISOR, "the last leaf of that kind");
+	tap_ok(sill.a == LEAF_SILL && memcmp(&sill.b, "Sill", 4) == 0, "Sill's leaf");
+	r = cpuid(LEAF_HYPERVISOR + 2, 0);
+	tap_eq(r.a | r.b | r.c | r.d, 0, "no other leaves");
+}
+
 static void test_hypervisor(void)
 {
 	struct cpuid sig = cpuid(LEAF_HYPERVISOR, 0);
@@ -71,7 +93,7 @@ static void test_hypervisor(void)
 	tap_diag("hypervisor bit %d", present);
 	if (present) {
 		print_text("hypervisor", &sig.b, 3);
-		tap_ok(printable(&sig.b, 3), "the hypervisor's signature is text");
+		tap_ok(printable(&sig.b, 2), "the hypervisor's signature is text");
 		tap_ok(sig.a >= LEAF_HYPERVISOR && sig.a < LEAF_HYPERVISOR + 0x1000,
 		       "highest hypervisor leaf is sane: 0x%x", sig.a);
 	}
@@ -83,6 +105,7 @@ static void test_hypervisor(void)
 	tap_eq(cpuid(LEAF_EXT + 1, 0).c & CPUID_SVM, 0, "SVM is hidden");
 	sig = cpuid(LEAF_SVM, 0);
 	tap_eq(sig.a | sig.b | sig.c | sig.d, 0, "the SVM leaf is empty");
+	test_paravirtual();
 }
 
 static void test_repeatable(void)

@@ -195,7 +195,7 @@ static void test_promised(void)
 static void test_unknown(void)
 {
 	static const u32 unknown[] = { 0x1234,     0x1fff,         0x2000,     0x480,
-				       0x4b564d00, 0x80000000,     0xbfffffff, 0xc0001234,
+				       0x4b564d02, 0x80000000,     0xbfffffff, 0xc0001234,
 				       0xc0002000, 0xc0011ffe,     0xc0012000, 0xffffffff,
 				       MSR_VM_CR,  MSR_VM_HSAVE_PA };
 	u64 value;

@@ -147,6 +147,36 @@ static void test_wrong_words(void **state)
 	check_wrong("vmlinuz vm=bad type=kernel foo=1 mem=x", "\"foo=1\"");
 }
 
+static void test_paravirtual(void **state)
+{
+	static const struct {
+		const char *line;
+		u32 pv;
+	} right[] = {
+		{ "k vm=a type=kernel", 7 },
+		{ "k vm=a type=kernel pv=all", 7 },
+		{ "k vm=a type=kernel pv=none", 0 },
+		{ "k vm=a type=kernel pv=clock", 1 },
+		{ "k vm=a type=kernel pv=steal", 2 },
+		{ "k vm=a type=kernel pv=tlb,steal", 6 },
+		{ "k vm=a type=kernel pv=steal,clock,tlb,clock", 7 },
+	};
+
+	(void)state;
+	for (u32 i = 0; i < ARRAY_SIZE(right); i++) {
+		parse(right[i].line);
+		assert_string_equal(host_log, "");
+		assert_int_equal(vm_named("a")->pv, right[i].pv);
+	}
+	check_wrong("vmlinuz vm=bad type=kernel pv=", "\"pv=\"");
+	check_wrong("vmlinuz vm=bad type=kernel pv=clock,", "\"pv=clock,\": not all");
+	check_wrong("vmlinuz vm=bad type=kernel pv=,clock", "\"pv=,clock\": not all");
+	check_wrong("vmlinuz vm=bad type=kernel pv=all,clock", "not all");
+	check_wrong("vmlinuz vm=bad type=kernel pv=clocks", "not all");
+	check_wrong("vmlinuz vm=bad type=kernel pv=tlb,clock", "needs it");
+	check_wrong("vmlinuz vm=bad type=initrd pv=all", "only a kernel");
+}
+
 static void test_kernel_only_words(void **state)
 {
 	(void)state;
@@ -261,7 +291,7 @@ int main(void)
 		cmocka_unit_test(test_cpu_time),    cmocka_unit_test(test_rounding),
 		cmocka_unit_test(test_wrong_words), cmocka_unit_test(test_kernel_only_words),
 		cmocka_unit_test(test_wrong_names), cmocka_unit_test(test_no_name),
-		cmocka_unit_test(test_kernels),     cmocka_unit_test(test_memory_together),
+		cmocka_unit_test(test_kernels),     cmocka_unit_test(test_memory_together), cmocka_unit_test(test_paravirtual),
 		cmocka_unit_test(test_module_name),
 	};
 

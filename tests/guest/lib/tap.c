@@ -127,7 +127,10 @@ bool on_sill(void)
 
 	if (!(cpuid(1, 0).c & BIT(31)))
 		return false;
+	/* In the first place of hypervisors' leaves, or in the second. */
 	sig = cpuid(0x40000000, 0);
+	if (memcmp(&sig.b, "KVMK", 4) == 0)
+		sig = cpuid(0x40000100, 0);
 	return memcmp(&sig.b, "Sill", 4) == 0 && memcmp(&sig.c, "Sill", 4) == 0 &&
 	       memcmp(&sig.d, "Sill", 4) == 0;
 }
