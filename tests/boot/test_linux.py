@@ -19,9 +19,9 @@ def linux(request, system, linux_initrd):
     kernel = request.getfixturevalue(here.kernel)
 
     def start(mem="256M", cmdline=f"console=ttyS0 loglevel=6 {here.linux_words}".strip(),
-              vcpus=1, cpus=2):
-        m = system(append="on-idle=poweroff", smp=cpus,
-                   modules=[Module(kernel, f"vm=linux type=kernel mem={mem} smp={vcpus}", cmdline),
+              vcpus=1, cpus=2, words=""):
+        m = system(append="on-idle=poweroff", smp=cpus, modules=[
+                   Module(kernel, f"vm=linux type=kernel mem={mem} smp={vcpus} {words}", cmdline),
                             Module(linux_initrd, "vm=linux type=initrd")])
         m.expect(texts.LINUX_READY, limit=BOOT_LIMIT)
         m.expect(texts.LINUX_PROMPT)
@@ -100,6 +100,27 @@ def test_time_passes_as_outside(linux):
                        "echo slept=$((b-a))", r"slept=\d+")
     outside = time.monotonic() - start
     assert 3 <= int(slept.removeprefix("slept=")) <= outside + 1
+
+
+CLOCK_SOURCE = "cat /sys/devices/system/clocksource/clocksource0/current_clocksource"
+
+
+@ON_QEMU
+def test_paravirtual_clock(linux):
+    """Where the TSC is not said to be invariant, KVM's clock is the best that Linux finds."""
+    m = linux(vcpus=2)
+    command(m, CLOCK_SOURCE, "kvm-clock")
+    command(m, "dmesg | grep -c 'KVM setup pv remote TLB flush'", "1")
+    command(m, "dmesg | grep -icE 'clocksource.*(skew|wrong|unstable)|BUG:|WARNING: CPU'", "0")
+    rtc = "/sys/class/rtc/rtc0/since_epoch"
+    command(m, f"a=$(date +%s); b=$(cat {rtc}); echo apart=$((a - b))", r"apart=(-1|0|1)")
+
+
+@ON_QEMU
+def test_no_paravirtual_clock(linux):
+    m = linux(words="pv=none")
+    assert command(m, CLOCK_SOURCE, r"[\w-]+") != "kvm-clock"
+    command(m, "dmesg | grep -icE 'kvm-(clock|guest)'", "0")
 
 
 @ON_QEMU
