@@ -280,13 +280,10 @@ static struct cpuid cpuid_xsave(const struct vcpu *vcpu, u32 subleaf)
 	return r;
 }
 
-/* The seldom and the changing ones. */
-static __noinline struct cpuid cpuid_other(const struct vcpu *vcpu, u32 leaf, u32 subleaf)
+static __noinline struct cpuid cpuid_seldom(const struct vcpu *vcpu, u32 leaf, u32 subleaf)
 {
 	const struct cpuid_table *table = &vcpu->vm->cpuid;
 
-	if (leaf == 1)
-		return cpuid_leaf1(vcpu);
 	if (leaf == 4)
 		return cpuid_caches(vcpu, subleaf);
 	if (leaf == 0xb)
@@ -298,6 +295,14 @@ static __noinline struct cpuid cpuid_other(const struct vcpu *vcpu, u32 leaf, u3
 	if (leaf - 0x80000000u < CPUID_EXTENDED_LEAVES)
 		return cpuid_extended(vcpu, leaf);
 	return pv_cpuid(vcpu->vm, leaf);
+}
+
+/* The seldom and the changing ones; leaf 1 without the registers that the others need. */
+static __noinline struct cpuid cpuid_other(const struct vcpu *vcpu, u32 leaf, u32 subleaf)
+{
+	if (leaf == 1)
+		return cpuid_leaf1(vcpu);
+	return cpuid_seldom(vcpu, leaf, subleaf);
 }
 
 static inline struct cpuid vcpu_cpuid(const struct vcpu *vcpu, u32 leaf, u32 subleaf)
