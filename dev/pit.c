@@ -37,12 +37,12 @@ static u32 max_owed(const struct pit_channel *ch)
 	return PIT_HZ * PIT_MAX_OWED_SECONDS / ch->count;
 }
 
-static void schedule(struct pit *pit, u64 now)
+static void schedule(struct pit *pit, u64 tick)
 {
 	struct pit_channel *ch = &pit->channel[0];
 	u64 deadline;
 
-	if (!pit_channel_next_rise(ch, ns_to_ticks(now, PIT_HZ), &pit->next_rise)) {
+	if (!pit_channel_next_rise(ch, tick, &pit->next_rise)) {
 		timer_cancel(&pit->timer);
 		return;
 	}
@@ -93,14 +93,17 @@ static void fire(struct pit *pit, u64 now)
 	else
 		pulse(pit);
 	pit->last_fire_ns = now;
-	schedule(pit, now);
+	schedule(pit, ns_to_ticks(now, PIT_HZ));
 }
 
-/* The guest has programmed channel 0: what went before is over. */
-static void restart(struct pit *pit)
+/*
+ * The guest has programmed channel 0, at tick: what went before is over. Not at a later tick, when a
+ * short one-shot would have ended already, and nobody would hear of it.
+ */
+static void restart(struct pit *pit, u64 tick)
 {
 	pit->owed = 0;
-	schedule(pit, clock_ns());
+	schedule(pit, tick);
 }
 
 static void pit_expired(struct timer *timer)
@@ -149,7 +152,7 @@ static void write_control(struct pit *pit, u8 value, u64 tick)
 	}
 	pit_channel_control(ch, value, tick);
 	if (select == 0)
-		restart(pit);
+		restart(pit, tick);
 }
 
 static u8 pit_read_reg(void *dev, u32 reg)
@@ -171,7 +174,7 @@ static void pit_write_reg(void *dev, u32 reg, u8 value)
 	}
 	pit_channel_write(&pit->channel[reg], value, tick);
 	if (reg == 0)
-		restart(pit);
+		restart(pit, tick);
 }
 
 static u64 pit_read(void *dev, u64 offset, unsigned int size)

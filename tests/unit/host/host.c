@@ -16,7 +16,7 @@
 
 unsigned char *host_memory;
 static u64 host_memory_size;
-u64 host_clock_ns;
+u64 host_clock_ns, host_clock_step;
 char host_log[65536];
 static size_t host_log_used;
 bool host_panic_expected;
@@ -66,7 +66,11 @@ void apic_send_nmi(u32 id)
 
 u64 clock_ns(void)
 {
-	return host_clock_ns;
+	u64 now = host_clock_ns;
+
+	if (host_clock_step) /* never where threads look */
+		host_clock_ns += host_clock_step;
+	return now;
 }
 
 u64 clock_ns_at(u64 tsc)

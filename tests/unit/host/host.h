@@ -28,6 +28,8 @@ extern void (*host_nmi)(u32 id);
 
 /* What clock_ns() returns. */
 extern u64 host_clock_ns;
+/* By how much each such look moves it on. */
+extern u64 host_clock_step;
 
 /* All log lines since host_log_clear(), each ending in a newline. */
 extern char host_log[65536];
