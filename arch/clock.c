@@ -28,6 +28,15 @@ u64 clock_ns_scale(void)
 	return ns_scale;
 }
 
+u64 clock_ns_deadline(u64 tsc)
+{
+	unsigned __int128 ns = (unsigned __int128)(tsc - this_cpu()->tsc_skew - tsc_base) *
+			       ns_scale;
+
+	ns = (ns + 0xffffffff) >> 32;
+	return ns > ~0ull ? ~0ull : (u64)ns;
+}
+
 u64 clock_tsc_khz(void)
 {
 	return tsc_khz;

@@ -23,6 +23,9 @@ u64 clock_ns_at(u64 tsc);
 /* Nanoseconds per TSC tick, with 32 fraction bits. */
 u64 clock_ns_scale(void);
 
+/* What clock_ns() gives at the earliest when this CPU's TSC has come to tsc; saturates. */
+u64 clock_ns_deadline(u64 tsc);
+
 /* TSC ticks per millisecond. */
 u64 clock_tsc_khz(void);
 

@@ -22,22 +22,28 @@ static struct lapic *choose_lowest(struct apic_bus *bus, const struct lapic_ipi 
 	return best;
 }
 
+static bool deliver_one(struct lapic *apic, const struct lapic_ipi *message, bool level,
+			const struct lapic *sender)
+{
+	return apic != sender && lapic_is_destination(apic, message) &&
+	       lapic_accept(apic, message, level);
+}
+
 bool apic_bus_deliver(struct apic_bus *bus, const struct lapic_ipi *message, bool level,
 		      const struct lapic *sender)
 {
 	bool taken = false;
 
+	/* Most go to one CPU: its place is known. */
+	if (!message->logical && message->dest < bus->count)
+		return deliver_one(&bus->lapics[message->dest], message, level, sender);
 	if (message->delivery == DELIVER_LOWEST) {
 		struct lapic *apic = choose_lowest(bus, message, sender);
 
 		return apic && lapic_accept(apic, message, level);
 	}
-	for (u32 i = 0; i < bus->count; i++) {
-		struct lapic *apic = &bus->lapics[i];
-
-		if (apic != sender && lapic_is_destination(apic, message))
-			taken |= lapic_accept(apic, message, level);
-	}
+	for (u32 i = 0; i < bus->count; i++)
+		taken |= deliver_one(&bus->lapics[i], message, level, sender);
 	return taken;
 }
 

@@ -8,7 +8,7 @@
 #include "dev/lapic.h"
 
 struct apic_bus {
-	struct lapic *lapics; /* [const] of all vCPUs */
+	struct lapic *lapics; /* [const] of all vCPUs, each at the place that is its id */
 	u32 count; /* [const] */
 	u32 turn; /* who is asked first for the next lowest-priority interrupt */
 };

@@ -4,19 +4,23 @@
  *
  * An edge is sent when it comes, or lost when the input is masked then. A level is sent once and
  * noted in the entry's remote IRR bit until a local APIC ends it; if the line is still up
- * then, it is sent again. There is no EOI register, which came with version 20h: software
- * that needs to end a level by force makes the entry edge-triggered for a moment.
+ * then, it is sent again. A local APIC that is told not to broadcast ends leaves it to software
+ * to write the vector into the EOI register.
+ *
+ * The 8259s' output is at input IOAPIC_PIC_PIN. Where its entry says ExtINT the message only tells
+ * the CPUs to look: they ask ioapic_passes_pic() and acknowledge at the 8259s.
  */
 #include "dev/ioapic.h"
 
 /* Offsets within the range. */
 #define WINDOW_INDEX 0x00u
 #define WINDOW_DATA 0x10u
+#define WINDOW_EOI 0x40u
 
 /* Registers, by index. */
 enum { REG_ID, REG_VERSION, REG_ARBITRATION, REG_ENTRY = 0x10 };
 
-#define VERSION (0x11u | (IOAPIC_PINS - 1) << 16)
+#define VERSION (IOAPIC_VERSION | (IOAPIC_PINS - 1) << 16)
 #define ID_SHIFT 24
 
 #define ENTRY_DELIVERY(entry) ((u8)((entry) >> 8 & 7))
@@ -24,7 +28,7 @@ enum { REG_ID, REG_VERSION, REG_ARBITRATION, REG_ENTRY = 0x10 };
 #define ENTRY_REMOTE_IRR BIT(14)
 #define ENTRY_LEVEL BIT(15)
 #define ENTRY_MASKED BIT(16)
-#define ENTRY_DEST(entry) ((u8)((entry) >> 56))
+#define ENTRY_DEST(entry) lapic_dest8((u8)((entry) >> 56))
 #define ENTRY_WRITABLE 0xff0000000001afffull /* delivery status and remote IRR are not */
 
 /* What is no vector is never ended by a local APIC: there the trigger mode does not count. */
@@ -45,6 +49,21 @@ bool ioapic_message(const struct ioapic *ioapic, unsigned int pin, struct lapic_
 		.logical = entry & ENTRY_LOGICAL,
 	};
 	return !(entry & ENTRY_MASKED);
+}
+
+/* ExtINT follows the line, and is for no other input. */
+static bool entry_is_extint(const struct ioapic *ioapic, unsigned int pin)
+{
+	return pin == IOAPIC_PIC_PIN && ENTRY_DELIVERY(ioapic->entries[pin]) == DELIVER_EXTINT;
+}
+
+bool ioapic_passes_pic(const struct ioapic *ioapic, const struct lapic *apic)
+{
+	struct lapic_ipi message;
+
+	return entry_is_extint(ioapic, IOAPIC_PIC_PIN) &&
+	       ioapic_message(ioapic, IOAPIC_PIC_PIN, &message) && lapic_is_active(apic) &&
+	       lapic_is_destination(apic, &message);
 }
 
 /* The input is not masked. */
@@ -104,7 +123,10 @@ static void write_entry(struct ioapic *ioapic, unsigned int pin, unsigned int ha
 	*entry = (*entry & ~mask) | ((u64)value << (32 * half) & mask);
 	if (!entry_is_level(*entry))
 		*entry &= ~ENTRY_REMOTE_IRR;
-	send_level(ioapic, pin);
+	if (entry_is_extint(ioapic, pin) && ioapic->lines & BIT(pin) && !(*entry & ENTRY_MASKED))
+		send(ioapic, pin);
+	else
+		send_level(ioapic, pin);
 }
 
 static u32 read_reg(const struct ioapic *ioapic)
@@ -133,9 +155,9 @@ static void write_reg(struct ioapic *ioapic, u32 value)
 }
 
 /*
- * Registers are 32 bits, in the first 32 bytes; nothing else is decoded. A narrow read gets
- * the bytes it asks for, of the gaps 0; the index is one byte, so a write of any width
- * sets it, but the data register is only written as a whole.
+ * Registers are 32 bits, two in the first 32 bytes and one, which is not read, behind; nothing else
+ * is decoded. A narrow read gets the bytes it asks for, of the gaps 0; index and vector are one
+ * byte, so a write of any width sets them, but the data register is only written as a whole.
  */
 static u64 ioapic_read(void *dev, u64 offset, unsigned int size)
 {
@@ -158,6 +180,8 @@ static void ioapic_write(void *dev, u64 offset, unsigned int size, u64 value)
 		ioapic->index = (u8)value;
 	else if (offset == WINDOW_DATA && size >= 4)
 		write_reg(ioapic, (u32)value);
+	else if (offset == WINDOW_EOI)
+		ioapic_eoi(ioapic, (u8)value);
 }
 
 const struct io_ops ioapic_io = { .read = ioapic_read, .write = ioapic_write };

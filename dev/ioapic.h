@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The I/O APIC of a PC, an 82093AA: 24 interrupt inputs, each with an entry that says which
- * vector it sends to which local APICs. All calls under the VM's device lock.
+ * The I/O APIC of a PC, an 82093AA with the EOI register of its successors: 24 interrupt inputs, each
+ * with an entry that says which vector it sends to which local APICs. All calls under the VM's
+ * device lock.
  */
 #pragma once
 
@@ -9,9 +10,11 @@
 
 #define IOAPIC_BASE 0xfec00000ull
 #define IOAPIC_SIZE 0x1000ull
+#define IOAPIC_VERSION 0x20u
 #define IOAPIC_PINS 24u
 #define IOAPIC_MAX_ID 15u
-#define IOAPIC_PIT_PIN 2u /* on a PC: input 0 was meant for the 8259 */
+#define IOAPIC_PIC_PIN 0u /* the 8259s' output, on a PC */
+#define IOAPIC_PIT_PIN 2u /* so IRQ 0 has another one */
 
 struct ioapic {
 	/* Returns whether some local APIC has taken it. level: it will tell ioapic_eoi(). */
@@ -40,6 +43,9 @@ void ioapic_set_irq(struct ioapic *ioapic, unsigned int pin, bool level);
 
 /* What an input, below IOAPIC_PINS, sends. False: nothing, it is masked. */
 bool ioapic_message(const struct ioapic *ioapic, unsigned int pin, struct lapic_ipi *message);
+
+/* Does an ExtINT entry pass the 8259s' interrupts on to this CPU? */
+bool ioapic_passes_pic(const struct ioapic *ioapic, const struct lapic *apic);
 
 /* A local APIC has ended a level-triggered interrupt with this vector. */
 void ioapic_eoi(struct ioapic *ioapic, u8 vector);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The local APIC's choice of the next interrupt, and the way of interrupts to and from it:
- * see lapic.h; the registers are in lapic_mmio.c. The choice is made at each change and
+ * see lapic.h; the registers are in lapic_registers.c. The choice is made at each change and
  * kept, since it is asked for at every VM entry.
  */
 #include "dev/lapic.h"
@@ -9,21 +9,13 @@
 #include "dev/apic_bus.h"
 #include "dev/lapic_internal.h"
 
-#define ESR_SEND_VECTOR 0x20u
-#define ESR_RECEIVE_VECTOR 0x40u
-
-#define LVT_DELIVERY(entry) ((entry) >> 8 & 7)
 #define ICR_DELIVERY(icr) ((icr) >> 8 & 7)
 #define ICR_LOGICAL 0x800u
 #define ICR_ASSERT 0x4000u
 #define ICR_LEVEL 0x8000u
-#define ICR_WRITABLE 0xccfffu
 #define ICR_SHORTHAND(icr) ((icr) >> 18 & 3)
 
 enum shorthand { NO_SHORTHAND, SELF, ALL, ALL_OTHERS };
-
-#define DEST_ALL 0xffu
-#define FIRST_VECTOR 16u /* those below are the exceptions', and not allowed */
 
 static void vector_set(struct lapic_vectors *set, u8 vector)
 {
@@ -43,6 +35,7 @@ static bool vector_test(const struct lapic_vectors *set, u8 vector)
 /* The highest vector in the set, or -1. */
 static int vector_highest(const struct lapic_vectors *set)
 {
+#pragma GCC unroll 4
 	for (int i = 3; i >= 0; i--) {
 		if (set->bits[i])
 			return i * 64 + 63 - __builtin_clzll(set->bits[i]);
@@ -74,13 +67,22 @@ void lapic_refresh(struct lapic *apic)
 		lapic_notify(apic);
 }
 
+/* What was the highest of those requested leaves nothing that could interrupt itself. */
 void lapic_ack(struct lapic *apic, u8 vector)
 {
-	if (!vector_test(&apic->irr, vector))
+	if (vector != apic->pending)
 		return;
 	vector_clear(&apic->irr, vector);
 	vector_set(&apic->isr, vector);
-	lapic_refresh(apic);
+	apic->ppr = vector & 0xf0;
+	apic->pending = -1;
+}
+
+static void end_level(struct lapic *apic, u8 vector)
+{
+	lapic_lint_ended(apic, vector);
+	if (!(apic->svr & SVR_QUIET_EOI) && apic->host.eoi)
+		apic->host.eoi(apic->host.ctx, vector);
 }
 
 void lapic_end_of_interrupt(struct lapic *apic)
@@ -90,11 +92,12 @@ void lapic_end_of_interrupt(struct lapic *apic)
 	if (vector < 0)
 		return;
 	vector_clear(&apic->isr, (u8)vector);
-	if (vector_test(&apic->tmr, (u8)vector) && apic->host.eoi)
-		apic->host.eoi(apic->host.ctx, (u8)vector);
+	if (unlikely(vector_test(&apic->tmr, (u8)vector)))
+		end_level(apic, (u8)vector);
 	lapic_refresh(apic);
 }
 
+/* It is active. */
 static void request(struct lapic *apic, u8 vector, bool level)
 {
 	vector_set(&apic->irr, vector);
@@ -102,7 +105,10 @@ static void request(struct lapic *apic, u8 vector, bool level)
 		vector_set(&apic->tmr, vector);
 	else
 		vector_clear(&apic->tmr, vector);
-	lapic_refresh(apic);
+	if (vector <= apic->pending || vector >> 4 <= apic->ppr >> 4)
+		return;
+	apic->pending = vector;
+	lapic_notify(apic);
 }
 
 /* An error's own interrupt may have a wrong vector: an error more, but no interrupt again. */
@@ -131,27 +137,14 @@ bool lapic_request(struct lapic *apic, u8 vector, bool level)
 	return true;
 }
 
-void lapic_raise_local(struct lapic *apic, enum lapic_lvt source)
+static bool matches_logical(const struct lapic *apic, u32 dest)
 {
-	u32 entry = apic->lvt[source];
+	u32 own = apic->ldr >> 24;
 
-	if (!(entry & LVT_MASKED))
-		lapic_request(apic, (u8)entry, false);
-}
-
-bool lapic_accepts_pic(const struct lapic *apic)
-{
-	u32 entry = apic->lvt[LVT_LINT0];
-
-	return !apic->enabled || (!(entry & LVT_MASKED) && LVT_DELIVERY(entry) == DELIVER_EXTINT);
-}
-
-static bool matches_logical(const struct lapic *apic, u8 dest)
-{
-	u8 own = (u8)(apic->ldr >> 24);
-
-	if (dest == DEST_ALL)
-		return true;
+	if (apic->x2apic) /* clusters of 16 */
+		return dest >> 16 == apic->ldr >> 16 && (dest & apic->ldr & 0xffff);
+	if (dest > 0xff)
+		return false;
 	switch (apic->dfr >> 28) {
 	case 0xf: /* flat: a bit per CPU */
 		return dest & own;
@@ -166,9 +159,9 @@ bool lapic_is_destination(const struct lapic *apic, const struct lapic_ipi *ipi)
 {
 	if (!apic->enabled)
 		return false;
-	if (ipi->logical)
-		return matches_logical(apic, ipi->dest);
-	return ipi->dest == DEST_ALL || ipi->dest == apic->id;
+	if (ipi->dest == LAPIC_DEST_ALL)
+		return true;
+	return ipi->logical ? matches_logical(apic, ipi->dest) : ipi->dest == apic->id;
 }
 
 bool lapic_accept(struct lapic *apic, const struct lapic_ipi *message, bool level)
@@ -188,18 +181,16 @@ bool lapic_accept(struct lapic *apic, const struct lapic_ipi *message, bool leve
 	}
 }
 
-void lapic_write_icr(struct lapic *apic, u32 value)
+void lapic_send(struct lapic *apic, u32 icr, u32 dest)
 {
-	u32 icr = value & ICR_WRITABLE;
 	enum shorthand shorthand = ICR_SHORTHAND(icr);
 	struct lapic_ipi ipi = {
 		.delivery = ICR_DELIVERY(icr),
 		.vector = (u8)icr,
-		.dest = shorthand == NO_SHORTHAND ? (u8)(apic->icr_high >> 24) : DEST_ALL,
+		.dest = shorthand == NO_SHORTHAND ? dest : LAPIC_DEST_ALL,
 		.logical = shorthand == NO_SHORTHAND && (icr & ICR_LOGICAL),
 	};
 
-	apic->icr_low = icr;
 	switch ((enum lapic_delivery)ipi.delivery) {
 	case DELIVER_FIXED:
 	case DELIVER_LOWEST:

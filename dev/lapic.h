@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The local APIC of one vCPU, in xAPIC mode: one page of MMIO, always at LAPIC_BASE. What
- * concerns other vCPUs leaves by the VM's bus (apic_bus.h), what concerns its own vCPU by
+ * The local APIC of one vCPU: in xAPIC mode a page of MMIO, first at LAPIC_BASE, in x2APIC mode MSRs.
+ * What concerns other vCPUs leaves by the VM's bus (apic_bus.h), what concerns its own vCPU by
  * callbacks. All calls, and the timer's function, under the VM's device lock.
  */
 #pragma once
@@ -16,6 +16,12 @@
 #define LAPIC_BASE_BSP 0x100ull
 #define LAPIC_BASE_X2APIC 0x400ull
 #define LAPIC_BASE_ENABLE 0x800ull
+
+#define LAPIC_VERSION 0x14u /* as the version register has it */
+
+/* The registers of x2APIC mode are MSRs from here on, one for each 16 bytes of the page. */
+#define LAPIC_MSRS 0x800u
+#define LAPIC_MSR_COUNT 0x40u
 
 /*
  * A periodic timer interrupts no more often than this, whatever the guest programs: it must
@@ -42,18 +48,36 @@ enum lapic_delivery {
 struct lapic_ipi {
 	u8 delivery; /* enum lapic_delivery: fixed, lowest, NMI, INIT or start-up */
 	u8 vector; /* for start-up: the page number of the code */
-	u8 dest; /* physical: an APIC id or ff, for all; logical: a message destination address */
+	u32 dest; /* physical: an APIC id; logical: a message destination address; LAPIC_DEST_ALL */
 	bool logical;
 };
 
+#define LAPIC_DEST_ALL 0xffffffffu
+
+/* A destination of 8 bits, as xAPIC and I/O APIC have them: there FF means all. */
+static inline u32 lapic_dest8(u8 dest)
+{
+	return dest == 0xff ? LAPIC_DEST_ALL : dest;
+}
+
 /* Its vCPU, as the APIC sees it. Each may be NULL. */
 struct lapic_host {
-	/* What lapic_pending() or lapic_accepts_pic() answers has changed. */
+	/* What lapic_pending() or lapic_accepts_pic() answers has changed, not by lapic_ack(). */
 	void (*update)(void *ctx);
 	/* An NMI, INIT or start-up IPI has arrived for this vCPU. At an INIT: lapic_stop(). */
 	void (*signal)(void *ctx, enum lapic_delivery delivery, u8 vector);
 	/* A level-triggered interrupt has ended: for the I/O APIC. It may request it again. */
 	void (*eoi)(void *ctx, u8 vector);
+	/*
+	 * The page of registers goes to gpa. E_INVAL: there is no such address; E_UNSUPPORTED: it
+	 * cannot lie there, as it cannot anywhere without this function.
+	 */
+	int (*move)(void *ctx, u64 gpa);
+	/*
+	 * The clock_ns() time at which the vCPU's TSC has come to tsc, 0 when it has already. NULL: that
+	 * TSC is clock_ns().
+	 */
+	u64 (*tsc_time)(void *ctx, u64 tsc);
 	void *ctx;
 };
 
@@ -67,18 +91,21 @@ struct apic_bus;
 struct lapic {
 	struct lapic_host host; /* [const] */
 	struct apic_bus *bus; /* [const] with this APIC on it */
-	u8 id; /* [const] */
-	bool bsp; /* [const] */
+	u32 id; /* [const] */
+	bool bsp; /* [const] the boot CPU's */
 	int pending; /* the vector to be delivered now, or -1; what lapic_pending() answers */
 
-	bool enabled; /* the enable bit of the base MSR */
+	u64 base; /* IA32_APIC_BASE: where the page is, and the next two and bsp as bits */
+	bool enabled;
+	bool x2apic; /* only with enabled */
 	bool stopped; /* by an INIT, until it is reset */
 	u8 tpr, ppr;
 	u32 ldr, dfr, svr;
 	u32 esr; /* as latched by the last write */
 	u32 errors; /* seen since */
-	u32 icr_low, icr_high;
+	u32 icr_low, icr_high; /* icr_high: the destination, in xAPIC mode in bits 31:24 */
 	u32 lvt[LVT_COUNT];
+	bool lint[2]; /* the levels at LINT0 and LINT1, asserted is true */
 	struct lapic_vectors irr, isr, tmr;
 
 	struct timer timer; /* armed while the timer runs and is not masked */
@@ -88,17 +115,25 @@ struct lapic {
 	u32 timer_initial;
 	u64 timer_start; /* clock_ns() when the count was timer_initial; may be before time 0 */
 	u64 timer_last; /* when it fired last */
+	/* In TSC-deadline mode, in which none of the others runs: */
+	u64 tsc_deadline; /* of the vCPU's TSC; 0: not armed */
+	u64 tsc_time; /* the clock_ns() of that */
 };
 
 /* The device is the struct lapic; the range is LAPIC_SIZE bytes. */
 extern const struct io_ops lapic_io;
 
-/* The APIC with id 0 is the boot CPU's. */
-void lapic_init(struct lapic *apic, u8 id, struct apic_bus *bus, const struct lapic_host *host,
+/*
+ * The APIC with id 0 is the boot CPU's; the bus has each at the place that is its id.
+ */
+void lapic_init(struct lapic *apic, u32 id, struct apic_bus *bus, const struct lapic_host *host,
 		struct timer_queue *queue);
 
-/* As after power-on or INIT; the base MSR's enable bit is set. */
+/* As after power-on: in xAPIC mode, at LAPIC_BASE; host.move is not called. The lines stay. */
 void lapic_reset(struct lapic *apic);
+
+/* As after an INIT: place and mode stay. */
+void lapic_reset_registers(struct lapic *apic);
 
 /*
  * An INIT has come: it takes no interrupts, and nothing that the vCPU, which may still run, writes.
@@ -118,7 +153,7 @@ static inline int lapic_pending(const struct lapic *apic)
 	return apic->pending;
 }
 
-/* The vCPU takes vector, which lapic_pending() gave: from requested to in service. */
+/* The vCPU takes vector, if it is what lapic_pending() gives: from requested to in service. */
 void lapic_ack(struct lapic *apic, u8 vector);
 
 /* Does the 8259's interrupt line reach this CPU? */
@@ -129,6 +164,9 @@ bool lapic_accepts_pic(const struct lapic *apic);
  * below 16, which are errors.
  */
 bool lapic_request(struct lapic *apic, u8 vector, bool level);
+
+/* The level at its input LINT0 or LINT1. The 8259's interrupts go by lapic_accepts_pic() as well. */
+void lapic_set_lint(struct lapic *apic, enum lapic_lvt lint, bool level);
 
 /* Does it take interrupts? */
 bool lapic_is_active(const struct lapic *apic);
@@ -149,7 +187,19 @@ void lapic_write_cr8(struct lapic *apic, u64 value);
 u64 lapic_read_base(const struct lapic *apic);
 
 /*
- * E_INVAL: reserved bits or x2APIC mode, the guest is owed #GP. E_UNSUPPORTED: another
- * address, which this APIC refuses. Nothing has changed then. The BSP bit is not written.
+ * IA32_APIC_BASE. E_INVAL: reserved bits, no such address, or no way leads from this mode to that,
+ * the guest is owed #GP. E_UNSUPPORTED: host.move refuses the address. Nothing has changed
+ * then. The BSP bit is not written.
  */
 int __must_check lapic_write_base(struct lapic *apic, u64 value);
+
+/* The register at LAPIC_MSRS + index. False: the guest is owed #GP, nothing has changed. */
+bool __must_check lapic_read_msr(struct lapic *apic, u32 index, u64 *value);
+bool __must_check lapic_write_msr(struct lapic *apic, u32 index, u64 value);
+
+/* IA32_TSC_DEADLINE. Without that mode it is 0, and cannot be written. */
+u64 lapic_read_tsc_deadline(struct lapic *apic);
+void lapic_write_tsc_deadline(struct lapic *apic, u64 value);
+
+/* What host.tsc_time() answers has changed, other than by time. */
+void lapic_tsc_changed(struct lapic *apic);

@@ -1,18 +1,22 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The local APIC's timer: counts down from a time remembered, at 1 GHz by the divisor.
- * The host's timer is armed only while an interrupt would come of it. Periods that passed
- * unserved are one interrupt, not a burst.
+ * The local APIC's timer. One-shot and periodic it counts down from a time remembered, at 1 GHz by
+ * the divisor; in TSC-deadline mode it waits for a value of its vCPU's TSC. The host's timer is
+ * armed only while an interrupt would come of it. Periods that passed unserved are one
+ * interrupt, not a burst.
  */
 #include "arch/clock.h"
 #include "dev/lapic_internal.h"
 #include "dev/ticks.h"
 
-#define DIVIDE_MASK 0x0bu
-
 static bool is_periodic(const struct lapic *apic)
 {
 	return apic->lvt[LVT_TIMER] & LVT_TIMER_PERIODIC;
+}
+
+static bool is_deadline(const struct lapic *apic)
+{
+	return apic->lvt[LVT_TIMER] & LVT_TIMER_DEADLINE;
 }
 
 static u64 counted(const struct lapic *apic, u64 now)
@@ -36,26 +40,35 @@ u32 lapic_timer_count(const struct lapic *apic)
 	return count_at(apic, clock_ns());
 }
 
-/* Arm the host's timer for the next time, after now, that the count reaches 0. */
-static void arm(struct lapic *apic, u64 now)
+static u64 time_of_tsc(const struct lapic *apic, u64 tsc)
 {
-	u64 periods = 1, deadline;
+	return apic->host.tsc_time ? apic->host.tsc_time(apic->host.ctx, tsc) : tsc;
+}
 
-	if (!apic->timer_running || (apic->lvt[LVT_TIMER] & LVT_MASKED)) {
-		timer_cancel(&apic->timer);
-		return;
-	}
+/* When the count next reaches 0, after now. */
+static u64 count_end(const struct lapic *apic, u64 now)
+{
+	u64 periods = 1, end;
+
 	if (is_periodic(apic))
 		periods = counted(apic, now) / apic->timer_initial + 1;
-	deadline = apic->timer_start + (periods * apic->timer_initial << apic->timer_shift);
-	if (is_periodic(apic))
-		deadline = MAX(deadline, apic->timer_last + LAPIC_MIN_PERIOD_NS);
-	timer_arm(&apic->timer, deadline);
+	end = apic->timer_start + (periods * apic->timer_initial << apic->timer_shift);
+	return is_periodic(apic) ? MAX(end, apic->timer_last + LAPIC_MIN_PERIOD_NS) : end;
+}
+
+/* Arm the host's timer for the next interrupt after now. */
+static void arm(struct lapic *apic, u64 now)
+{
+	if ((!apic->timer_running && !apic->tsc_deadline) || (apic->lvt[LVT_TIMER] & LVT_MASKED))
+		timer_cancel(&apic->timer);
+	else
+		timer_arm(&apic->timer, apic->tsc_deadline ? apic->tsc_time : count_end(apic, now));
 }
 
 static void fire(struct lapic *apic, u64 now)
 {
 	apic->timer_last = now;
+	apic->tsc_deadline = 0;
 	if (!is_periodic(apic))
 		apic->timer_running = false;
 	arm(apic, now);
@@ -68,9 +81,9 @@ static void timer_expired(struct timer *timer)
 	fire(container_of(timer, struct lapic, timer), MAX(clock_ns(), timer->deadline));
 }
 
-void lapic_timer_settle(struct lapic *apic)
+static void settle_count(struct lapic *apic, u64 now)
 {
-	u64 now = clock_ns(), gone;
+	u64 gone;
 
 	if (apic->timer.deadline <= now && timer_armed(&apic->timer))
 		fire(apic, now);
@@ -84,18 +97,44 @@ void lapic_timer_settle(struct lapic *apic)
 		apic->timer_start += (gone - gone % apic->timer_initial) << apic->timer_shift;
 }
 
-void lapic_timer_rearm(struct lapic *apic)
+/* Deliver what has expired by now. */
+static void settle(struct lapic *apic, u64 now)
 {
-	arm(apic, clock_ns());
+	if (apic->timer_running)
+		settle_count(apic, now);
+	else if (apic->tsc_deadline && apic->tsc_time <= now)
+		fire(apic, now);
+}
+
+void lapic_timer_write_lvt(struct lapic *apic, u32 entry)
+{
+	u32 old = apic->lvt[LVT_TIMER];
+	u64 now = clock_ns();
+
+	settle(apic, now);
+	if (entry & LVT_TIMER_DEADLINE) /* both is no mode */
+		entry &= ~LVT_TIMER_PERIODIC;
+	apic->lvt[LVT_TIMER] = entry;
+	/* Between TSC-deadline mode and the others nothing stays armed. */
+	if ((old ^ entry) & LVT_TIMER_DEADLINE) {
+		apic->timer_initial = 0;
+		apic->timer_running = false;
+		apic->tsc_deadline = 0;
+	}
+	arm(apic, now);
 }
 
 void lapic_timer_write_initial(struct lapic *apic, u32 value)
 {
-	lapic_timer_settle(apic);
+	u64 now = clock_ns();
+
+	if (is_deadline(apic))
+		return;
+	settle(apic, now);
 	apic->timer_initial = value;
-	apic->timer_start = clock_ns();
+	apic->timer_start = now;
 	apic->timer_running = value != 0;
-	lapic_timer_rearm(apic);
+	arm(apic, now);
 }
 
 static u8 divide_shift(u32 value)
@@ -110,13 +149,54 @@ void lapic_timer_write_divide(struct lapic *apic, u32 value)
 	u64 now = clock_ns();
 	u32 gone;
 
-	lapic_timer_settle(apic);
+	settle(apic, now);
 	gone = apic->timer_initial - count_at(apic, now);
-	apic->timer_divide = value & DIVIDE_MASK;
+	apic->timer_divide = value & TIMER_DIVIDE;
 	apic->timer_shift = divide_shift(value);
 	/* The count goes on from where it is, at the new rate. */
 	apic->timer_start = now - ((u64)gone << apic->timer_shift);
-	lapic_timer_rearm(apic);
+	arm(apic, now);
+}
+
+u64 lapic_read_tsc_deadline(struct lapic *apic)
+{
+	settle(apic, clock_ns());
+	return apic->tsc_deadline;
+}
+
+/* value: of the vCPU's TSC, not 0. */
+static void set_deadline(struct lapic *apic, u64 value, u64 now)
+{
+	apic->tsc_deadline = value;
+	apic->tsc_time = time_of_tsc(apic, value);
+	if (apic->tsc_time <= now)
+		fire(apic, now);
+	else
+		arm(apic, now);
+}
+
+void lapic_write_tsc_deadline(struct lapic *apic, u64 value)
+{
+	u64 now = clock_ns();
+
+	if (!is_deadline(apic) || apic->stopped)
+		return;
+	settle(apic, now);
+	if (value) {
+		set_deadline(apic, value, now);
+		return;
+	}
+	apic->tsc_deadline = 0;
+	arm(apic, now);
+}
+
+void lapic_tsc_changed(struct lapic *apic)
+{
+	u64 now = clock_ns();
+
+	settle(apic, now);
+	if (apic->tsc_deadline)
+		set_deadline(apic, apic->tsc_deadline, now);
 }
 
 void lapic_timer_reset(struct lapic *apic)
@@ -128,6 +208,8 @@ void lapic_timer_reset(struct lapic *apic)
 	apic->timer_last = 0;
 	apic->timer_divide = 0;
 	apic->timer_shift = divide_shift(0);
+	apic->tsc_deadline = 0;
+	apic->tsc_time = 0;
 }
 
 void lapic_timer_init(struct lapic *apic, struct timer_queue *queue)

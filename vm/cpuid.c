@@ -22,6 +22,8 @@
 
 #define B(n) (1u << (n))
 
+/* What the virtual local APIC has, whatever CPU this is: x2APIC and TSC-deadline mode. */
+#define LEAF1_ECX_APIC (B(21) | B(24))
 #define LEAF1_EDX_HTT B(28) /* there is more than one logical CPU in the package */
 
 /* Leaf 1: SSE3 PCLMUL SSSE3 FMA CX16 SSE4.1 SSE4.2 MOVBE POPCNT AES XSAVE AVX F16C RDRAND */
@@ -192,7 +194,8 @@ void cpuid_table_init(struct cpuid_table *table, u32 vcpus)
 {
 	apply_rules(table);
 	topology(table, vcpus);
-	table->basic[1].ecx |= (u32)LEAF1_ECX_HYPERVISOR;
+	table->basic[1].ecx |= (u32)LEAF1_ECX_HYPERVISOR | LEAF1_ECX_APIC;
+	table->basic[0].eax = MAX(table->basic[0].eax, 0xbu); /* the x2APIC id */
 	if (table->extended[0].eax >= 0x80000008u)
 		table->extended[8].eax |= LINEAR_BITS << 8;
 	if (!cpu_features.rdtscp) { /* the CPU may have it, but not for guests */
@@ -206,12 +209,17 @@ void cpuid_table_init(struct cpuid_table *table, u32 vcpus)
 /* Leaves that depend on the vCPU, its state or the subleaf. */
 #define DYNAMIC_LEAVES (B(0x1) | B(0x4) | B(0x7) | B(0xb) | B(0xd))
 
+static bool apic_enabled(const struct vcpu *vcpu)
+{
+	return platform->apic_base_read(vcpu) & APIC_BASE_ENABLE;
+}
+
 static struct cpuid cpuid_leaf1(const struct vcpu *vcpu)
 {
 	struct cpuid r = vcpu->vm->cpuid.basic[1];
 
 	r.ebx |= vcpu->index << 24;
-	if (!(platform->apic_base_read(vcpu) & APIC_BASE_ENABLE))
+	if (!apic_enabled(vcpu))
 		r.edx &= ~(u32)LEAF1_EDX_APIC;
 	if (backend->get_reg(vcpu, VREG_CR4) & CR4_OSXSAVE)
 		r.ecx |= (u32)LEAF1_ECX_OSXSAVE;
@@ -242,8 +250,6 @@ static struct cpuid cpuid_topology(const struct vcpu *vcpu, u32 subleaf)
 	const struct cpuid_table *table = &vcpu->vm->cpuid;
 	struct cpuid r = { .ecx = subleaf & 0xff, .edx = vcpu->index };
 
-	if (table->basic[0].eax < 0xb)
-		return (struct cpuid){ 0 };
 	if (subleaf == 0) {
 		r.ebx = 1;
 		r.ecx |= TOPOLOGY_THREADS << 8;
@@ -260,6 +266,9 @@ static struct cpuid cpuid_extended(const struct vcpu *vcpu, u32 leaf)
 	const struct cpuid_table *table = &vcpu->vm->cpuid;
 	struct cpuid r = table->extended[leaf - 0x80000000u];
 
+	/* AMD's copy of the bit in leaf 1. */
+	if (leaf == 0x80000001u && !apic_enabled(vcpu))
+		r.edx &= ~(u32)LEAF1_EDX_APIC;
 	/* Its APIC id, and the number of its core. */
 	if (leaf == 0x8000001eu && table->extended[1].ecx & EXT1_ECX_TOPOLOGY)
 		r.eax = r.ebx = vcpu->index;

@@ -98,6 +98,8 @@ static bool write_tsc(struct vcpu *vcpu, const struct msr_rule *rule __unused, u
 	vcpu->tsc_offset += value - (rdtsc() + vcpu_tsc_offset(vcpu));
 	backend->set_tsc_offset(vcpu, vcpu_tsc_offset(vcpu));
 	pv_tsc_written(vcpu);
+	platform->tsc_changed(vcpu);
+	vcpu_check_timers(vcpu);
 	return true;
 }
 
@@ -209,6 +211,7 @@ static const struct msr_rule rules[] = {
 
 static const struct msr_rule *find_rule(u32 msr)
 {
+#pragma GCC unroll 8
 	for (u32 i = 0; i < ARRAY_SIZE(rules); i++) {
 		if (rules[i].msr == msr)
 			return &rules[i];
@@ -216,13 +219,28 @@ static const struct msr_rule *find_rule(u32 msr)
 	return NULL;
 }
 
+/* The local APIC's. They are written often, so they are looked for first, and not in the table. */
+static inline bool is_apic_msr(u32 msr)
+{
+	return msr - MSR_X2APIC < MSR_X2APIC_COUNT || msr == MSR_TSC_DEADLINE;
+}
+
+static bool read_msr(struct vcpu *vcpu, u32 msr, u64 *value)
+{
+	const struct msr_rule *rule;
+
+	if (is_apic_msr(msr))
+		return platform->apic_msr_read(vcpu, msr, value);
+	rule = find_rule(msr);
+	return rule && rule->read(vcpu, rule, value);
+}
+
 void exit_rdmsr(struct vcpu *vcpu, const struct vm_exit *exit)
 {
 	u32 msr = (u32)vcpu->regs.gpr[GPR_RCX];
-	const struct msr_rule *rule = find_rule(msr);
 	u64 value;
 
-	if (!rule || !rule->read(vcpu, rule, &value)) {
+	if (!read_msr(vcpu, msr, &value)) {
 		vm_guest_log(vcpu->vm, "RDMSR of unknown MSR %x: #GP", msr);
 		vcpu_exception_error(vcpu, VECTOR_GUEST_GP, 0);
 		return;
@@ -233,10 +251,8 @@ void exit_rdmsr(struct vcpu *vcpu, const struct vm_exit *exit)
 	vcpu->regs.gpr[GPR_RDX] = value >> 32;
 }
 
-void exit_wrmsr(struct vcpu *vcpu, const struct vm_exit *exit)
+static __noinline void write_msr(struct vcpu *vcpu, const struct vm_exit *exit, u32 msr, u64 value)
 {
-	u32 msr = (u32)vcpu->regs.gpr[GPR_RCX];
-	u64 value = (u32)vcpu->regs.gpr[GPR_RAX] | vcpu->regs.gpr[GPR_RDX] << 32;
 	const struct msr_rule *rule = find_rule(msr);
 
 	if (!rule || !rule->write(vcpu, rule, value)) {
@@ -245,5 +261,18 @@ void exit_wrmsr(struct vcpu *vcpu, const struct vm_exit *exit)
 		vcpu_exception_error(vcpu, VECTOR_GUEST_GP, 0);
 		return;
 	}
+	vcpu_skip(vcpu, exit);
+}
+
+void exit_wrmsr(struct vcpu *vcpu, const struct vm_exit *exit)
+{
+	u32 msr = (u32)vcpu->regs.gpr[GPR_RCX];
+	u64 value = (u32)vcpu->regs.gpr[GPR_RAX] | vcpu->regs.gpr[GPR_RDX] << 32;
+
+	if (!is_apic_msr(msr) || unlikely(!platform->apic_msr_write(vcpu, msr, value))) {
+		write_msr(vcpu, exit, msr, value);
+		return;
+	}
+	vcpu_check_timers(vcpu);
 	vcpu_skip(vcpu, exit);
 }

@@ -77,7 +77,7 @@ struct vcpu {
 	bool waits; /* [devices] for a start-up IPI */
 	bool deaf; /* [devices] no interrupt can wake it: counted in vm->deaf */
 	u64 tsc_offset; /* [self] its TSC minus the boot CPU's */
-	struct io_region local; /* [const] device memory that each vCPU has its own of */
+	struct io_region local; /* [self] device memory that each vCPU has its own of */
 	struct timer_queue timers; /* of its own devices; of the first: of the VM's others too */
 	u64 armed; /* [atomic] the first of its timers that its home knows of */
 	u64 flushed_generation; /* [self] of vm->tdp.tlb, at the last flush */
@@ -132,6 +132,10 @@ struct platform_ops {
 	/* Of its own local APIC; these take dev_lock where they need it. */
 	u64 (*apic_base_read)(const struct vcpu *vcpu);
 	bool (*apic_base_write)(struct vcpu *vcpu, u64 value); /* false: #GP */
+	/* Its registers that are MSRs, IA32_TSC_DEADLINE among them. False: #GP. */
+	bool (*apic_msr_read)(struct vcpu *vcpu, u32 msr, u64 *value);
+	bool (*apic_msr_write)(struct vcpu *vcpu, u32 msr, u64 value);
+	void (*tsc_changed)(struct vcpu *vcpu); /* the vCPU has written its TSC */
 	u8 (*tpr_read)(const struct vcpu *vcpu); /* CR8 */
 	void (*tpr_write)(struct vcpu *vcpu, u8 value);
 	bool (*console_input)(struct vm *vm, u8 byte); /* false: keep it until room() */

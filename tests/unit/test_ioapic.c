@@ -66,14 +66,14 @@ static void test_registers(void **state)
 {
 	(void)state;
 	assert_int_equal(in(0), 5u << 24);
-	assert_int_equal(in(1), 0x00170011);
+	assert_int_equal(in(1), 0x00170020);
 	assert_int_equal(in(2), 5u << 24);
 	out(0, 0xffffffff);
 	assert_int_equal(in(0), 0x0f000000);
 	assert_int_equal(in(2), 0x0f000000);
 	out(1, 0);
 	out(2, 0);
-	assert_int_equal(in(1), 0x00170011);
+	assert_int_equal(in(1), 0x00170020);
 	assert_int_equal(in(2), 0x0f000000);
 	for (unsigned int pin = 0; pin < 24; pin++) {
 		assert_int_equal(entry(pin), MASKED);
@@ -104,7 +104,7 @@ static void test_odd_accesses(void **state)
 	(void)state;
 	ioapic_io.write(&ioapic, 0, 8, 0xffffffffffffff01);
 	assert_int_equal(dev_read(&ioapic_io, &ioapic, 0, 8), 1);
-	assert_int_equal(dev_read(&ioapic_io, &ioapic, 0x10, 8), 0x170011);
+	assert_int_equal(dev_read(&ioapic_io, &ioapic, 0x10, 8), 0x170020);
 	assert_int_equal(dev_read(&ioapic_io, &ioapic, 0x12, 1), 0x17);
 	assert_int_equal(dev_read(&ioapic_io, &ioapic, 0x12, 4), 0x17);
 	assert_int_equal(dev_read(&ioapic_io, &ioapic, 0x14, 4), 0);
