@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the ACPI tables are written into: a buffer that only grows, never past its end. Not
- * for others than acpi_*.c.
+ * What firmware's tables are written into: a buffer that only grows, never past its end. Not
+ * for others than acpi_*.c and mp_tables.c.
  */
 #pragma once
 
@@ -54,5 +54,5 @@ static inline void acpi_append_byte(struct acpi_buffer *buf, u8 byte)
 	acpi_append(buf, &byte, 1);
 }
 
-/* Append the DSDT's definition block, what follows its header. */
-void acpi_dsdt_append(struct acpi_buffer *buf);
+/* Append the DSDT's definition block, what follows its header, for so many CPUs. */
+void acpi_dsdt_append(struct acpi_buffer *buf, u32 cpus);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The DSDT's contents, and as much of an AML assembler as they need: names with constant
- * values, and devices with an id and fixed resources.
+ * values, and devices with an id and fixed resources; and a device for each CPU, whose number
+ * is that of its entry in the MADT.
  */
 #include "dev/acpi_buffer.h"
 #include "dev/pic.h"
@@ -13,6 +14,7 @@
 #define AML_NAME 0x08u
 #define AML_BYTE 0x0au
 #define AML_DWORD 0x0cu
+#define AML_STRING 0x0du
 #define AML_SCOPE 0x10u
 #define AML_BUFFER 0x11u
 #define AML_PACKAGE 0x12u
@@ -76,13 +78,13 @@ static const struct device devices[] = {
 
 /*
  * What has contents begins with its length, itself included, which is known only at its
- * end: two bytes are kept for it, 4 bits in the first and 8 in the second.
+ * end: three bytes are kept for it, 4 bits in the first and 8 in each of the others.
  */
 static u32 aml_begin(struct acpi_buffer *buf)
 {
 	u32 at = buf->used;
 
-	acpi_reserve(buf, 2);
+	acpi_reserve(buf, 3);
 	return at;
 }
 
@@ -92,12 +94,13 @@ static void aml_end(struct acpi_buffer *buf, u32 at)
 
 	if (buf->full)
 		return;
-	if (len > 0xfff) {
+	if (len > 0xfffff) {
 		buf->full = true;
 		return;
 	}
-	buf->data[at] = (u8)(0x40 | (len & 0xf));
+	buf->data[at] = (u8)(0x80 | (len & 0xf));
 	buf->data[at + 1] = (u8)(len >> 4);
+	buf->data[at + 2] = (u8)(len >> 12);
 }
 
 /* A name segment: four characters. */
@@ -167,14 +170,37 @@ static u8 resources_len(const struct device *device)
 	return (u8)buf.used;
 }
 
-static void append_device(struct acpi_buffer *buf, const struct device *device)
+/* Its contents are to follow, up to aml_end(). */
+static u32 begin_device(struct acpi_buffer *buf, const char *name)
 {
-	u32 body, resources;
+	u32 body;
 
 	acpi_append_byte(buf, AML_EXTENDED);
 	acpi_append_byte(buf, AML_EXTENDED_DEVICE);
 	body = aml_begin(buf);
-	aml_segment(buf, device->name);
+	aml_segment(buf, name);
+	return body;
+}
+
+/* A processor device. Its name is C and its number, in hexadecimal. */
+static void append_cpu(struct acpi_buffer *buf, u8 number)
+{
+	static const char digits[] = "0123456789ABCDEF", id[] = "ACPI0007";
+	const char name[] = { 'C', '0', digits[number >> 4], digits[number & 15] };
+	u32 body = begin_device(buf, name);
+
+	aml_name(buf, "_HID");
+	acpi_append_byte(buf, AML_STRING);
+	acpi_append(buf, id, sizeof(id));
+	aml_name(buf, "_UID");
+	aml_byte(buf, number);
+	aml_end(buf, body);
+}
+
+static void append_device(struct acpi_buffer *buf, const struct device *device)
+{
+	u32 body = begin_device(buf, device->name), resources;
+
 	aml_name(buf, "_HID");
 	aml_eisa_id(buf, device->id);
 	aml_name(buf, "_UID");
@@ -204,7 +230,7 @@ static void append_power_off(struct acpi_buffer *buf)
 	aml_end(buf, package);
 }
 
-void acpi_dsdt_append(struct acpi_buffer *buf)
+void acpi_dsdt_append(struct acpi_buffer *buf, u32 cpus)
 {
 	u32 scope;
 
@@ -215,5 +241,7 @@ void acpi_dsdt_append(struct acpi_buffer *buf)
 	aml_segment(buf, "_SB_");
 	for (unsigned int i = 0; i < ARRAY_SIZE(devices); i++)
 		append_device(buf, &devices[i]);
+	for (u32 i = 0; i < cpus; i++)
+		append_cpu(buf, (u8)i);
 	aml_end(buf, scope);
 }

@@ -201,11 +201,11 @@ static u32 build_facs(struct acpi_buffer *buf)
 	return (u32)((u8 *)facs - buf->data);
 }
 
-static u32 build_dsdt(struct acpi_buffer *buf)
+static u32 build_dsdt(struct acpi_buffer *buf, u32 cpus)
 {
 	struct acpi_header *header = begin_table(buf, "DSDT", 2, sizeof(*header));
 
-	acpi_dsdt_append(buf);
+	acpi_dsdt_append(buf, cpus);
 	return end_table(buf, header);
 }
 
@@ -374,7 +374,7 @@ int acpi_tables_build(u8 *data, u32 size, gpa_t gpa, const u8 *apic_ids, u32 cpu
 		return E_RANGE;
 	rsdp = acpi_reserve(&buf, sizeof(*rsdp));
 	facs = base + build_facs(&buf);
-	dsdt = base + build_dsdt(&buf);
+	dsdt = base + build_dsdt(&buf, cpus);
 	fadt = base + build_fadt(&buf, facs, dsdt);
 	madt = base + build_madt(&buf, apic_ids, cpus);
 	rsdt = base + build_rsdt(&buf, fadt, madt);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The tables that a PC's firmware leaves in the BIOS area: ACPI's.
+ * The tables that a PC's firmware leaves in the BIOS area: ACPI's, and for systems without ACPI
+ * those of the MultiProcessor specification.
  */
 #include "dev/acpi_tables.h"
+#include "dev/mp_tables.h"
 #include "dev/platform_internal.h"
 #include "lib/err.h"
 #include "lib/log.h"
@@ -33,6 +35,20 @@ static int build_acpi(const struct vm *vm, u8 *tables)
 				 list_apic_ids(vm, ids));
 }
 
+static int build_mp(const struct vm *vm, u8 *tables)
+{
+	u8 ids[VM_MAX_CPUS];
+	const struct mp_machine machine = {
+		.apic_ids = ids,
+		.cpus = list_apic_ids(vm, ids),
+		.ioapic_id = platform_ioapic_id(vm),
+		.signature = vm->cpuid.basic[1].eax,
+		.features = vm->cpuid.basic[1].edx,
+	};
+
+	return mp_tables_build(tables, TABLES_SIZE, GPA(PLATFORM_MP_GPA), &machine);
+}
+
 /* They come as the bytes used, which fit into the memory that every VM has below 1 MiB. */
 static int write_tables(struct vm *vm, u64 gpa, int (*build)(const struct vm *vm, u8 *tables))
 {
@@ -49,6 +65,8 @@ int platform_tables_write(struct vm *vm)
 {
 	int err = write_tables(vm, PLATFORM_ACPI_GPA, build_acpi);
 
+	if (!err)
+		err = write_tables(vm, PLATFORM_MP_GPA, build_mp);
 	if (err)
 		log_error("vm %s: its firmware's tables could not be written", vm->name);
 	return err;
