@@ -118,25 +118,37 @@ int vcpu_peek(struct vcpu *vcpu, struct insn *insn, struct fetch_state *state)
 	return fetch(vcpu, insn, state, &fault, &error);
 }
 
+/* MOV of 32 bits from a register, an immediate value or to a register, as compilers make it. */
+static bool is_plain_mov(const struct insn *insn)
+{
+	if (insn->map || insn->vex || insn->opsize != 4 || insn->addrsize != 8 || insn->prefixes ||
+	    !insn->mem || insn->rip_relative)
+		return false;
+	return insn->opcode == 0x8b || insn->opcode == 0x89 ||
+	       (insn->opcode == 0xc7 && !(insn->reg & 7));
+}
+
 /* From the page of the last fetch, and often the instruction of the last. Not 0: it must be fetched. */
 static inline int fetch_remembered(struct vcpu *vcpu, const struct vm_exit *exit,
 				   const struct fetch_state *state, struct insn *insn)
 {
 	struct fetch_memo *memo = &vcpu->memo;
 	u64 rip = vcpu->regs.rip;
+	struct fetch_insn *kept = fetch_memo_insn(memo, rip);
 	int err = 0;
 
-	if (unlikely((rip & (PAGE_SIZE - 1)) > PAGE_SIZE - sizeof(memo->bytes) ||
+	if (unlikely((rip & (PAGE_SIZE - 1)) > PAGE_SIZE - sizeof(kept->bytes) ||
 		     !fetch_memo_valid(memo, rip, exit->cs_base, exit->cr3)))
 		return E_NOENT;
-	if (!memo->decoded || memo->mode != state->mode ||
-	    !same_bytes(memo->bytes, fetch_memo_bytes(memo, rip))) {
-		memcpy(memo->bytes, fetch_memo_bytes(memo, rip), sizeof(memo->bytes));
-		memo->mode = state->mode;
-		err = insn_decode(&memo->insn, memo->bytes, INSN_MAX_LEN, state->mode);
-		memo->decoded = !err;
+	if (!kept->decoded || kept->mode != state->mode ||
+	    !same_bytes(kept->bytes, fetch_memo_bytes(memo, rip))) {
+		memcpy(kept->bytes, fetch_memo_bytes(memo, rip), sizeof(kept->bytes));
+		kept->mode = state->mode;
+		err = insn_decode(&kept->insn, kept->bytes, INSN_MAX_LEN, state->mode);
+		kept->decoded = !err;
+		kept->plain = !err && kept->mode == INSN_64 && is_plain_mov(&kept->insn);
 	}
-	*insn = memo->insn;
+	*insn = kept->insn;
 	return err;
 }
 
@@ -161,6 +173,22 @@ int vcpu_fetch(struct vcpu *vcpu, const struct vm_exit *exit, struct insn *insn,
 	else
 		vm_kill(vcpu->vm, exit, "the instruction that exited cannot be read or decoded");
 	return err;
+}
+
+const struct insn *vcpu_fetch_plain_mov(struct vcpu *vcpu, const struct vm_exit *exit)
+{
+	struct fetch_memo *memo = &vcpu->memo;
+	struct fetch_state state;
+	u64 rip = vcpu->regs.rip;
+	const struct fetch_insn *kept = fetch_memo_insn(memo, rip);
+
+	if (unlikely((rip & (PAGE_SIZE - 1)) > PAGE_SIZE - sizeof(kept->bytes) ||
+		     !fetch_memo_valid(memo, rip, exit->cs_base, exit->cr3)))
+		return NULL;
+	if (unlikely(!kept->plain || !same_bytes(kept->bytes, fetch_memo_bytes(memo, rip))))
+		return NULL;
+	backend->get_fetch_state(vcpu, &state);
+	return likely(state.mode == INSN_64) ? &kept->insn : NULL;
 }
 
 /* What retiring an instruction seldom involves. */

@@ -13,7 +13,17 @@
 #include "vm/insn.h"
 
 #define FETCH_MEMO_LEVELS 4u
+#define FETCH_MEMO_INSNS 8u
 #define FETCH_MEMO_NONE (~0ull)
+
+/* An instruction that had to be decoded, good for all bytes that are the same in the same mode. */
+struct fetch_insn {
+	bool decoded; /* bytes and mode give insn */
+	bool plain; /* and it is what vcpu_fetch_plain_mov() is about */
+	u8 bytes[16];
+	enum insn_mode mode;
+	struct insn insn;
+};
 
 struct fetch_memo {
 	u64 rip_page; /* RIP without the offset, FETCH_MEMO_NONE: nothing is remembered */
@@ -22,11 +32,7 @@ struct fetch_memo {
 		entry[FETCH_MEMO_LEVELS]; /* from the root; the leaf stands in for missing levels */
 	u64 value[FETCH_MEMO_LEVELS];
 	const u8 *page; /* where the hypervisor sees that page */
-	/* The last instruction that had to be decoded: loops come back to it. */
-	bool decoded; /* bytes and mode give insn */
-	u8 bytes[16];
-	enum insn_mode mode;
-	struct insn insn;
+	struct fetch_insn insns[FETCH_MEMO_INSNS]; /* by address: loops come back to them */
 };
 
 static inline void fetch_memo_forget(struct fetch_memo *memo)
@@ -46,6 +52,12 @@ static inline bool fetch_memo_valid(const struct fetch_memo *memo, u64 rip, u64 
 			return false;
 	}
 	return true;
+}
+
+/* Where the instruction at rip is kept, if it is. */
+static inline struct fetch_insn *fetch_memo_insn(struct fetch_memo *memo, u64 rip)
+{
+	return &memo->insns[rip % FETCH_MEMO_INSNS];
 }
 
 /* The bytes at rip when it is valid, up to the end of the page. */

@@ -6,6 +6,7 @@
 #include "lib/err.h"
 #include "lib/string.h"
 #include "vm/emulate.h"
+#include "vm/operand.h"
 #include "vm/vcpu.h"
 
 /* What an emulated instruction's accesses need to know. */
@@ -138,7 +139,36 @@ u64 vcpu_operand(struct vcpu *vcpu, const struct fetch_state *state, const struc
 	return emu_linear(&emu, insn);
 }
 
-static void emulate_access(struct vcpu *vcpu, const struct vm_exit *exit)
+/*
+ * Local APICs are read and written by MOV, mostly by the same few again and again. What is not so
+ * plain is left alone: false.
+ */
+static bool access_local(struct vcpu *vcpu, const struct vm_exit *exit)
+{
+	gpa_t gpa = exit->fault.gpa;
+	const struct insn *insn;
+	u64 *reg;
+
+	if (gpa.raw - vcpu->local.base >= vcpu->local.len || gpa.raw % 4)
+		return false;
+	insn = vcpu_fetch_plain_mov(vcpu, exit);
+	if (unlikely(!insn))
+		return false;
+	/* As of is_faulting(). */
+	if (unlikely((insn_offset(&vcpu->regs, insn, 0) ^ gpa.raw) & (PAGE_SIZE - 1)))
+		return false;
+	reg = &vcpu->regs.gpr[insn->reg];
+	vcpu->regs.rip += insn->len;
+	if (insn->opcode == 0x8b)
+		*reg = device_read(vcpu, gpa, 4);
+	else
+		device_write(vcpu, gpa, 4, insn->opcode == 0x89 ? (u32)*reg : (u32)insn->imm);
+	vcpu_check_timers(vcpu);
+	vcpu_retired(vcpu);
+	return true;
+}
+
+static __noinline void emulate_access(struct vcpu *vcpu, const struct vm_exit *exit)
 {
 	struct fetch_state state;
 	struct mmio_access access = { .vcpu = vcpu, .exit = exit };
@@ -176,7 +206,7 @@ static void access_device(struct vcpu *vcpu, const struct vm_exit *exit)
 		vm_kill(vm, exit,
 			"bad gpa %llx: it fetched an instruction where there is no memory",
 			(unsigned long long)exit->fault.gpa.raw);
-	else
+	else if (!access_local(vcpu, exit))
 		emulate_access(vcpu, exit);
 }
 

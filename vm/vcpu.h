@@ -47,6 +47,13 @@ int __must_check vcpu_fetch(struct vcpu *vcpu, const struct vm_exit *exit, struc
 /* The same, and nothing happens to the guest when it cannot be had. */
 int __must_check vcpu_peek(struct vcpu *vcpu, struct insn *insn, struct fetch_state *state);
 
+/*
+ * What vcpu_fetch() would give, if it is 64-bit code and a MOV of 32 bits between memory, whose
+ * address has no segment base and is not relative to RIP, and a register, or from an immediate
+ * value; and if it has been fetched lately. Otherwise NULL.
+ */
+const struct insn *vcpu_fetch_plain_mov(struct vcpu *vcpu, const struct vm_exit *exit);
+
 /* Move RIP past the exiting instruction. False: the fetch faulted or failed and that is queued. */
 bool vcpu_skip(struct vcpu *vcpu, const struct vm_exit *exit);
 /* The same when its length is known. */
