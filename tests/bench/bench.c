@@ -12,6 +12,7 @@
 #include "tests/guest/lib/print.h"
 #include "tests/guest/lib/tap.h"
 #include "tests/guest/lib/trap.h"
+#include "tests/guest/lib/x2apic.h"
 
 #define SAMPLES 401u
 #define ABSENT_PORT 0x230
@@ -21,6 +22,7 @@
 /* Below lie this image and what the loader left; above, no page has been touched. */
 #define FRESH_FROM MIB(32)
 #define VEC_IPI 0x61
+#define FAR 0x100000000000ull /* ticks: not while this runs */
 
 static u32 samples[SAMPLES];
 
@@ -110,21 +112,69 @@ static void bench_exits(void)
 	BENCH("wbinvd", asm volatile("wbinvd"));
 }
 
-static void bench_lapic(void)
-{
-	lapic_enable();
-	BENCH("lapic-read", lapic_read(LAPIC_VERSION));
-	BENCH("lapic-write", lapic_write(LAPIC_TPR, 0));
-	BENCH("lapic-eoi", lapic_eoi());
-}
-
-static u32 ipi_at;
+static u32 ipi_at, eoi_at;
 
 static void on_ipi(struct trap_frame *frame)
 {
 	(void)frame;
 	ipi_at = ticks();
 	lapic_eoi();
+	eoi_at = ticks();
+}
+
+static void on_x2apic_ipi(struct trap_frame *frame)
+{
+	(void)frame;
+	ipi_at = ticks();
+	x2apic_eoi();
+	eoi_at = ticks();
+}
+
+/* From the write to the handler's first line; and the end of interrupt in the handler. */
+#define BENCH_IPI(handler, ipi_name, eoi_name, send)   \
+	do {                                           \
+		trap_set_handler(VEC_IPI, handler);    \
+		irq_enable();                          \
+		for (u32 _i = 0; _i < SAMPLES; _i++) { \
+			u32 _start = ticks();          \
+                                                       \
+			send;                          \
+			samples[_i] = ipi_at - _start; \
+		}                                      \
+		report(ipi_name, SAMPLES);             \
+		for (u32 _i = 0; _i < SAMPLES; _i++) { \
+			send;                          \
+			samples[_i] = eoi_at - ipi_at; \
+		}                                      \
+		report(eoi_name, SAMPLES);             \
+		irq_disable();                         \
+	} while (0)
+
+static void bench_lapic(void)
+{
+	lapic_enable();
+	BENCH("lapic-read", lapic_read(LAPIC_VERSION));
+	BENCH("lapic-write", lapic_write(LAPIC_TPR, 0));
+	BENCH("lapic-eoi", lapic_eoi());
+	BENCH("lapic-timer-arm", lapic_write(LAPIC_TIMER_INIT, 0x7fffffff));
+	BENCH_IPI(on_ipi, "lapic-self-ipi", "lapic-handler-eoi",
+		  lapic_write(LAPIC_ICR_LOW, ICR_SELF | VEC_IPI));
+}
+
+static void bench_x2apic(void)
+{
+	x2apic_enter();
+	BENCH("x2apic-read", x2apic_read(LAPIC_VERSION));
+	BENCH("x2apic-tpr-write", x2apic_write(LAPIC_TPR, 0));
+	BENCH("x2apic-eoi", x2apic_eoi());
+	BENCH("x2apic-timer-arm", x2apic_write(LAPIC_TIMER_INIT, 0x7fffffff));
+	BENCH_IPI(on_x2apic_ipi, "x2apic-self-ipi", "x2apic-handler-eoi",
+		  x2apic_write(LAPIC_SELF_IPI, VEC_IPI));
+	x2apic_write(LAPIC_LVT_TIMER, LVT_DEADLINE | VEC_IPI);
+	BENCH("tsc-deadline-arm", wrmsr(MSR_TSC_DEADLINE, FAR + _start));
+	wrmsr(MSR_TSC_DEADLINE, 0);
+	x2apic_leave();
+	lapic_enable();
 }
 
 /* From the write of ICR to the handler's first line, with a HLT in between. */
@@ -172,6 +222,7 @@ void guest_main(void)
 	bench_first_touch();
 	bench_exits();
 	bench_lapic();
+	bench_x2apic();
 	bench_hlt();
 	bench_paging();
 	tap_ok(true, "all measured");

@@ -201,4 +201,5 @@ void guest_main(void)
 	test_storm();
 	test_timers();
 	test_ioapic();
+	test_lines();
 }

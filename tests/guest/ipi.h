@@ -32,3 +32,5 @@ void test_token(void);
 void test_storm(void);
 void test_timers(void);
 void test_ioapic(void);
+/* ipi_lines.c */
+void test_lines(void);

@@ -30,7 +30,7 @@ smp_gdt_ptr:
 	.long	gdt
 smp_code_end:
 
-	/* esi: CR0, edx: as it was, bx: CS, cx: DS. */
+	/* esi: CR0, edx: as it was, bx: CS, cx: DS. The id by CPUID: it is so in every APIC mode. */
 	.text
 	.code32
 smp_start32:
@@ -38,18 +38,23 @@ smp_start32:
 	mov	%eax, %ds
 	mov	%eax, %es
 	mov	%eax, %ss
-	mov	0xfee00020, %eax
-	shr	$24, %eax
-	imul	$STATE_SIZE, %eax, %edi
+	mov	%edx, %ebp
+	shl	$16, %ecx
+	mov	%bx, %cx
+	mov	%ecx, %esp
+	mov	$1, %eax
+	cpuid
+	shr	$24, %ebx
+	imul	$STATE_SIZE, %ebx, %edi
 	add	$smp_states, %edi
 	mov	%esi, (%edi)
 	mov	%cr4, %eax
 	mov	%eax, 4(%edi)
-	mov	%edx, 16(%edi)
-	movzwl	%bx, %eax
+	mov	%ebp, 16(%edi)
+	movzwl	%sp, %eax
 	mov	%eax, 20(%edi)
-	movzwl	%cx, %eax
-	mov	%eax, 24(%edi)
+	shr	$16, %esp
+	mov	%esp, 24(%edi)
 	mov	%dr7, %eax
 	mov	%eax, 28(%edi)
 
@@ -71,10 +76,11 @@ smp_start64:
 	xor	%eax, %eax
 	mov	%eax, %fs
 	mov	%eax, %gs
-	mov	0xfee00020, %eax
-	shr	$24, %eax
-	mov	%eax, %edi
-	inc	%eax
+	mov	$1, %eax
+	cpuid
+	shr	$24, %ebx
+	mov	%ebx, %edi
+	lea	1(%rbx), %eax
 	imul	$SMP_STACK_SIZE, %eax, %eax
 	lea	smp_stacks(%rax), %rsp
 	xor	%ebp, %ebp
