@@ -43,7 +43,7 @@ struct share {
 	u64 used; /* weighted nanoseconds */
 	u64 paid; /* used has what was had until then */
 	u64 began; /* its turn; or, in a queue, waiting */
-	u64 waited; /* nanoseconds in all queues so far */
+	u64 waited; /* nanoseconds in queues, since this was last looked at */
 	struct vm_share *vm; /* [const] */
 };
 

@@ -17,6 +17,7 @@
 #include "lib/err.h"
 #include "lib/log.h"
 #include "mm/heap.h"
+#include "vm/pv.h"
 #include "vm/sched_cpu.h"
 
 /*
@@ -68,12 +69,16 @@ static void switch_to(struct sched *sched, struct vcpu *vcpu)
 		return;
 	if (old) {
 		vcpu_put(old);
+		pv_vcpu_out(old);
 		atomic_store(&old->is_loaded, false);
 	}
 	sched->loaded = vcpu;
 	if (vcpu) {
 		vcpu->is_loaded = true;
 		vcpu_load(vcpu);
+		pv_add_steal(vcpu, vcpu->share.waited);
+		vcpu->share.waited = 0;
+		pv_vcpu_in(vcpu);
 	}
 }
 

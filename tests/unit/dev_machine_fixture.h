@@ -101,6 +101,12 @@ static void ignore(void *ctx)
 	(void)ctx;
 }
 
+static bool rtc_reaches(void *ctx)
+{
+	(void)ctx;
+	return pic_unmasked(&pic, RTC_IRQ);
+}
+
 static struct irq_line isa_irq(unsigned int irq)
 {
 	return (struct irq_line){ .set = on_isa_irq, .pin = irq };
@@ -128,7 +134,7 @@ static int setup(void **state)
 	}
 	pic_init(&pic, on_pic, NULL);
 	pit_init(&pit, isa_irq(PIT_IRQ), pit_busy, &queue);
-	rtc_init(&rtc, isa_irq(RTC_IRQ), &queue, MIB(64), 0);
+	rtc_init(&rtc, isa_irq(RTC_IRQ), rtc_reaches, &queue, MIB(64), 0);
 	uart_init(&uart, isa_irq(UART_COM1_IRQ), &console);
 	pm_init(&pm, ignore, NULL);
 	reset_init(&reset, ignore, NULL);

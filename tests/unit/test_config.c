@@ -291,8 +291,8 @@ int main(void)
 		cmocka_unit_test(test_cpu_time),    cmocka_unit_test(test_rounding),
 		cmocka_unit_test(test_wrong_words), cmocka_unit_test(test_kernel_only_words),
 		cmocka_unit_test(test_wrong_names), cmocka_unit_test(test_no_name),
-		cmocka_unit_test(test_kernels),     cmocka_unit_test(test_memory_together), cmocka_unit_test(test_paravirtual),
-		cmocka_unit_test(test_module_name),
+		cmocka_unit_test(test_kernels),     cmocka_unit_test(test_memory_together),
+		cmocka_unit_test(test_paravirtual), cmocka_unit_test(test_module_name),
 	};
 
 	return cmocka_run_group_tests_name("config", tests, NULL, NULL);
