@@ -230,8 +230,9 @@ $(BUILD)/%.h.ok: %.h $(BUILD)/flags | $(GENERATED)
 help:
 	@echo 'make              build $(ELF)'
 	@echo 'make run          install what is missing, build, get a Debian kernel, start it in QEMU'
-	@echo '                    GUEST=linux|cloud|NAME|FILE  what to boot (default linux; NAME: a'
-	@echo '                                                 test guest, see build/guest)'
+	@echo '                    GUEST=linux|cloud|pae|duo|NAME|FILE  what to boot (default linux; pae:'
+	@echo '                                                 32 bits; duo: linux and pae; NAME:'
+	@echo '                                                 a test guest, see build/guest)'
 	@echo '                    SMP=2                        CPUs of the guest, 1 to 64'
 	@echo '                    CPUS=2                       CPUs of the machine (default: SMP, up to 8)'
 	@echo '                    MEM=512M                     memory of the guest'

@@ -228,6 +228,34 @@ bool mux_set_focus(const char *name)
 	return wish.found;
 }
 
+struct focus_search {
+	char first[VM_NAME_MAX + 1], next[VM_NAME_MAX + 1]; /* empty: not found yet */
+	bool passed; /* the focus */
+};
+
+static void find_next(struct vm *vm, void *ctx)
+{
+	struct focus_search *search = ctx;
+
+	if (!search->first[0])
+		strlcpy(search->first, vm->name, sizeof(search->first));
+	if (search->passed && !search->next[0])
+		strlcpy(search->next, vm->name, sizeof(search->next));
+	search->passed |= mux_is_focus(vm);
+}
+
+void mux_next_focus(void)
+{
+	struct focus_search search = { .passed = false };
+	const char *name;
+
+	vm_for_each(find_next, &search);
+	name = search.next[0] ? search.next : search.first;
+	/* It may have ended meanwhile. */
+	if (name[0] && mux_set_focus(name))
+		shell_print("console %s", name);
+}
+
 static void focus_if_none(struct vm *vm, void *ctx __unused)
 {
 	spin_lock(&mux_lock);

@@ -23,5 +23,8 @@ bool mux_close_shell(void);
 /* Give the console to the VM of this name. False: there is none. */
 bool mux_set_focus(const char *name);
 
+/* Give it to the next VM after the one that has it, the first after the last; says which. */
+void mux_next_focus(void);
+
 /* Is vm the focus? */
 bool mux_is_focus(const struct vm *vm);

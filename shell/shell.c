@@ -37,7 +37,7 @@ static void prompt(void)
 
 void shell_start(void)
 {
-	shell_print("\nSill's shell: 'help' lists the commands, the escape key leads back.\n");
+	shell_print("\nSill's shell: 'help' lists the commands, the escape key leads back, Tab to the next guest.\n");
 	prompt();
 }
 
@@ -83,6 +83,9 @@ static void leave(void)
 void shell_input(u8 byte, u8 escape)
 {
 	if (byte == escape && !line_len) {
+		leave();
+	} else if (byte == '\t' && !line_len) {
+		mux_next_focus();
 		leave();
 	} else if (byte == '\r' || byte == '\n') {
 		console_write("\n", 1);

@@ -47,18 +47,21 @@ guest_machine() {
 }
 
 # guest_files GUEST: sets guest_name, guest_kernel and guest_initrd (empty: none). GUEST is
-# linux (Debian's kernel), cloud (its smaller cloud kernel), the name of a test guest in
-# build/guest, or a file. Without a registry to get the kernel from it is hello instead.
+# linux (Debian's kernel), cloud (its smaller cloud kernel), pae (its kernel of 32 bits), the name
+# of a test guest in build/guest, or a file. Without a registry to get the kernel from it is hello
+# instead.
 guest_files() {
-	local wanted=$1 package
+	local wanted=$1 package arch=
 
 	guest_initrd=
 	case $wanted in
-	linux | cloud)
+	linux | cloud | pae)
 		package=${KERNEL_PACKAGE:-linux-image-amd64}
 		[ "$wanted" = cloud ] && package=linux-image-cloud-amd64
+		[ "$wanted" = pae ] && arch=i386 && package=linux-image-686-pae:$arch
 		guest_name=$wanted
-		if guest_kernel=$(tools/get-kernel "$package") && guest_initrd=$(tools/make-initrd); then
+		if guest_kernel=$(tools/get-kernel "$package") &&
+			guest_initrd=$(tools/make-initrd $arch); then
 			return
 		elif [ $? -ne 3 ]; then
 			die "getting the kernel failed"
@@ -72,7 +75,7 @@ guest_files() {
 	[ -f "$guest_kernel" ] || guest_kernel=$build/guest/$wanted.elf
 	[ -f "$guest_kernel" ] || guest_kernel=build/guest/$wanted.elf
 	[ -f "$guest_kernel" ] ||
-		die "GUEST=$wanted: neither linux, cloud, a file nor one of build/guest:" \
+		die "GUEST=$wanted: neither linux, cloud, pae, a file nor one of build/guest:" \
 			"$(cd build/guest 2>/dev/null && echo *.elf | sed 's/\.elf//g')"
 	guest_name=$(basename "$guest_kernel" .elf | tr -c 'A-Za-z0-9_.\n-' _ | cut -c -31)
 }

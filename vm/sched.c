@@ -201,6 +201,18 @@ static void settle(struct sched *sched, u64 now)
 	}
 }
 
+void sched_begin_turn(struct sched *sched, struct share *share, u64 now)
+{
+	struct vcpu *vcpu = vcpu_of_share(share);
+
+	runq_take(&sched->runq, share, now);
+	share_begin(share, now);
+	sched->current = vcpu;
+	atomic_fetch_sub(&sched_waiting, 1u);
+	atomic_fetch_sub(&vcpu->vm->waiting, 1u);
+	atomic_xchg(&vcpu->place, (u32)VCPU_RUNS);
+}
+
 /* Its turn is over, or given away. */
 static bool steps_back(struct sched *sched, struct vcpu *vcpu, u64 now)
 {
@@ -226,14 +238,8 @@ static void choose(struct sched *sched, u64 now)
 		sched->current = NULL;
 	}
 	first = runq_first(&sched->runq);
-	if (!sched->current && first) {
-		runq_take(&sched->runq, first, now);
-		share_begin(first, now);
-		sched->current = vcpu_of_share(first);
-		atomic_fetch_sub(&sched_waiting, 1u);
-		atomic_fetch_sub(&sched->current->vm->waiting, 1u);
-		atomic_xchg(&sched->current->place, (u32)VCPU_RUNS);
-	}
+	if (!sched->current && first)
+		sched_begin_turn(sched, first, now);
 	spin_unlock(&sched->lock);
 }
 

@@ -30,9 +30,12 @@ static inline struct vcpu *vcpu_of_share(struct share *share)
 /* Have cpu's main loop look after those that sleep there, and into the queues. */
 void cpu_wake(struct percpu *cpu);
 
+/* It is the turn of share, which waits in the CPU's own queue. Its lock is held. */
+void sched_begin_turn(struct sched *sched, struct share *share, u64 now);
+
 /*
- * Take a vCPU that waits for another CPU into this one's queue. False: there is none that may
- * come.
+ * Take a vCPU that waits for another CPU: into this one's queue, or, if this one is idle, for its
+ * next turn. False: there is none that may come.
  */
 bool sched_pull(struct sched *sched, u64 now);
 

@@ -64,6 +64,9 @@ bool sched_pull(struct sched *sched, u64 now)
 		return false;
 	spin_lock(&sched->lock);
 	runq_arrive(&sched->runq, &vcpu->share, now);
+	/* At once: two idle CPUs could take it from each other's queues for ever. */
+	if (!sched->current)
+		sched_begin_turn(sched, &vcpu->share, now);
 	spin_unlock(&sched->lock);
 	return true;
 }

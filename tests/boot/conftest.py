@@ -93,6 +93,17 @@ def linux_initrd():
 
 
 @pytest.fixture(scope="session")
+def pae_kernel():
+    """Of 32 bits."""
+    return tool("get-kernel", "linux-image-686-pae:i386")
+
+
+@pytest.fixture(scope="session")
+def pae_initrd():
+    return tool("make-initrd", "i386")
+
+
+@pytest.fixture(scope="session")
 def cloud_kernel():
     """Decompressed and started much sooner than the other one."""
     return tool("get-kernel", "linux-image-cloud-amd64")

@@ -92,6 +92,37 @@ def test_more_vcpus(linux, vcpus, cpus):
 
 
 @ON_QEMU
+def test_two_kernels(system, linux_kernel, linux_initrd, pae_kernel, pae_initrd):
+    """One of 64 bits and one of 32, side by side; a key gives each the console in turn."""
+    words = "type=kernel mem=256M smp=2"
+    m = system(append="on-idle=debug-exit", mem="1G", modules=[
+        Module(linux_kernel, f"vm=linux {words}", "console=ttyS0 loglevel=4"),
+        Module(linux_initrd, "vm=linux type=initrd"),
+        Module(pae_kernel, f"vm=pae {words}", "console=ttyS0 loglevel=4"),
+        Module(pae_initrd, "vm=pae type=initrd")])
+    ready = texts.LINUX_READY
+    for _ in range(2):  # in any order; the second guest's lines have its name in front
+        m.expect(ready, limit=BOOT_LIMIT)
+    m.send("\n")
+    m.expect(texts.LINUX_PROMPT)
+    command(m, "echo $(uname -m)/$(nproc)", "x86_64/2")
+    m.send(texts.ESCAPE)
+    m.expect(texts.PROMPT)
+    m.send("\t")
+    m.expect("console pae")
+    m.send("\n")
+    m.expect(texts.LINUX_PROMPT)
+    command(m, "echo $(uname -m)/$(nproc)", "i686/2")
+    m.send("poweroff -f\n")
+    m.expect("vm pae: ended with code 0")
+    m.send("\n")
+    m.expect(texts.LINUX_PROMPT)
+    m.send("poweroff -f\n")
+    m.expect("vm linux: powered off")
+    assert m.wait_code() == 0
+
+
+@ON_QEMU
 def test_time_passes_as_outside(linux):
     """A sleeping guest is woken by its timer, and its clock does not run ahead of ours."""
     m = linux()

@@ -90,14 +90,24 @@ static u64 send(u32 dest, u32 command)
 	return who_got((command & 0x700) == ICR_NMI ? nmis : got);
 }
 
+/* Which is said, if it is not who should have. */
+static bool got_by(u64 mask, u64 want)
+{
+	if (mask == want)
+		return true;
+	tap_diag("%llx got it (all ones: somebody twice), not %llx", (unsigned long long)mask,
+		 (unsigned long long)want);
+	return false;
+}
+
 static void test_destinations(void)
 {
 	u64 all = BIT(cpus) - 1;
 	bool each = true, logical = true, lowest = true, nmi = true;
 
 	for (u32 id = 0; id < cpus; id++) {
-		each &= send(id, ICR_FIXED) == BIT(id);
-		nmi &= send(id, ICR_NMI) == BIT(id);
+		each &= got_by(send(id, ICR_FIXED), BIT(id));
+		nmi &= got_by(send(id, ICR_NMI), BIT(id));
 	}
 	tap_ok(each, "a physical id is one CPU");
 	tap_ok(nmi, "for NMIs too");
