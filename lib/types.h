@@ -23,6 +23,7 @@ typedef int64_t s64;
 #define __packed __attribute__((packed))
 #define __aligned(n) __attribute__((aligned(n)))
 #define __noinline __attribute__((noinline))
+#define __forceinline inline __attribute__((always_inline))
 #define __noreturn __attribute__((noreturn))
 #define __printf_like(fmt, args) __attribute__((format(printf, fmt, args)))
 #define __section(name) __attribute__((section(name)))

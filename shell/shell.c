@@ -37,7 +37,8 @@ static void prompt(void)
 
 void shell_start(void)
 {
-	shell_print("\nSill's shell: 'help' lists the commands, the escape key leads back, Tab to the next guest.\n");
+	shell_print(
+		"\nSill's shell: 'help' lists the commands, the escape key leads back, Tab to the next guest.\n");
 	prompt();
 }
 

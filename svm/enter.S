@@ -8,39 +8,33 @@
 
 	.text
 	/*
-	 * void svm_enter(u64 guest_vmcb, u64 host_vmcb, struct vcpu_regs *regs)
-	 *
-	 * Both addresses are physical. Called with GIF=0 and IF=0, returns the same way.
+	 * RAX: the guest's VMCB, RSI: the host's, both physical; RDI: struct vcpu_regs. Called with
+	 * GIF=0 and IF=0, returns the same way, with other values in all general registers but RSP
+	 * and RBP: whoever calls saves what it needs.
 	 * IF=1 around VMRUN lets physical interrupts end the guest (V_INTR_MASKING).
 	 */
 	.globl svm_enter
 	.type svm_enter, @function
 svm_enter:
 	pushq %rbp
-	pushq %rbx
-	pushq %r12
-	pushq %r13
-	pushq %r14
-	pushq %r15
 	pushq %rsi
-	pushq %rdx
+	pushq %rdi
 
-	movq %rdi, %rax
 	vmload %rax
-	movq REGS_RCX(%rdx), %rcx
-	movq REGS_RBX(%rdx), %rbx
-	movq REGS_RBP(%rdx), %rbp
-	movq REGS_RSI(%rdx), %rsi
-	movq REGS_RDI(%rdx), %rdi
-	movq REGS_R8(%rdx), %r8
-	movq REGS_R9(%rdx), %r9
-	movq REGS_R10(%rdx), %r10
-	movq REGS_R11(%rdx), %r11
-	movq REGS_R12(%rdx), %r12
-	movq REGS_R13(%rdx), %r13
-	movq REGS_R14(%rdx), %r14
-	movq REGS_R15(%rdx), %r15
-	movq REGS_RDX(%rdx), %rdx
+	movq REGS_RCX(%rdi), %rcx
+	movq REGS_RBX(%rdi), %rbx
+	movq REGS_RBP(%rdi), %rbp
+	movq REGS_RSI(%rdi), %rsi
+	movq REGS_R8(%rdi), %r8
+	movq REGS_R9(%rdi), %r9
+	movq REGS_R10(%rdi), %r10
+	movq REGS_R11(%rdi), %r11
+	movq REGS_R12(%rdi), %r12
+	movq REGS_R13(%rdi), %r13
+	movq REGS_R14(%rdi), %r14
+	movq REGS_R15(%rdi), %r15
+	movq REGS_RDX(%rdi), %rdx
+	movq REGS_RDI(%rdi), %rdi
 
 	sti
 	nop /* or an emulator takes STI's interrupt shadow into the guest, where the next STI has none */
@@ -48,29 +42,24 @@ svm_enter:
 	cli
 	vmsave %rax
 
-	xchgq %rdx, (%rsp) /* the guest's RDX against regs */
-	popq REGS_RDX(%rdx)
-	movq %rcx, REGS_RCX(%rdx)
-	movq %rbx, REGS_RBX(%rdx)
-	movq %rbp, REGS_RBP(%rdx)
-	movq %rsi, REGS_RSI(%rdx)
-	movq %rdi, REGS_RDI(%rdx)
-	movq %r8, REGS_R8(%rdx)
-	movq %r9, REGS_R9(%rdx)
-	movq %r10, REGS_R10(%rdx)
-	movq %r11, REGS_R11(%rdx)
-	movq %r12, REGS_R12(%rdx)
-	movq %r13, REGS_R13(%rdx)
-	movq %r14, REGS_R14(%rdx)
-	movq %r15, REGS_R15(%rdx)
+	xchgq %rdi, (%rsp) /* the guest's RDI against regs */
+	popq REGS_RDI(%rdi)
+	movq %rdx, REGS_RDX(%rdi)
+	movq %rcx, REGS_RCX(%rdi)
+	movq %rbx, REGS_RBX(%rdi)
+	movq %rbp, REGS_RBP(%rdi)
+	movq %rsi, REGS_RSI(%rdi)
+	movq %r8, REGS_R8(%rdi)
+	movq %r9, REGS_R9(%rdi)
+	movq %r10, REGS_R10(%rdi)
+	movq %r11, REGS_R11(%rdi)
+	movq %r12, REGS_R12(%rdi)
+	movq %r13, REGS_R13(%rdi)
+	movq %r14, REGS_R14(%rdi)
+	movq %r15, REGS_R15(%rdi)
 
 	popq %rax
 	vmload %rax /* the GS base is ours again */
-	popq %r15
-	popq %r14
-	popq %r13
-	popq %r12
-	popq %rbx
 	popq %rbp
 	ret
 	.size svm_enter, . - svm_enter

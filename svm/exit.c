@@ -11,14 +11,7 @@
 #define KIND(name, exit_kind) [SVM_EXIT_##name] = { .kind = (exit_kind) }
 #define KIND_MORE(name, exit_kind) [SVM_EXIT_##name] = { .kind = (exit_kind), .more = true }
 
-/*
- * more: decode_more() has something to add, if only that an event was being delivered (no
- * instruction that was intercepted can have been running then). NPF lies outside, and has more too.
- */
-static const struct {
-	u8 kind;
-	bool more;
-} exit_kinds[] = {
+const struct svm_exit_kind svm_exit_kinds[SVM_EXIT_KINDS] = {
 	/* CR registers are intercepted by number; the instruction tells which and how. */
 	[SVM_EXIT_CR0_READ... SVM_EXIT_CR15_WRITE] = { .kind = EXIT_CR_ACCESS },
 	[SVM_EXIT_DR0_WRITE... SVM_EXIT_DR15_WRITE] = { .kind = EXIT_DR_ACCESS },
@@ -35,6 +28,7 @@ static const struct {
 	KIND(PAUSE, EXIT_PAUSE),
 	KIND(HLT, EXIT_HLT),
 	KIND(INVLPGA, EXIT_UD),
+	KIND_MORE(IOIO, EXIT_IO),
 	KIND_MORE(MSR, EXIT_RDMSR),
 	KIND_MORE(TASK_SWITCH, EXIT_TASK_SWITCH),
 	KIND(SHUTDOWN, EXIT_SHUTDOWN),
@@ -50,30 +44,6 @@ static const struct {
 	KIND(MWAIT, EXIT_UD),
 	KIND(MWAIT_ARMED, EXIT_UD),
 };
-
-static void decode_io(const struct vmcb *vmcb, struct vm_exit *exit)
-{
-	u64 info = vmcb->exit_info1;
-
-	exit->io.port = IOIO_PORT(info);
-	exit->io.size = IOIO_SIZE(info);
-	exit->io.in = info & IOIO_IN;
-	exit->io.string = info & IOIO_STRING;
-	exit->io.rep = info & IOIO_REP;
-	exit->insn_len = (u8)(vmcb->exit_info2 - vmcb->rip);
-}
-
-static void decode_npf(const struct vmcb *vmcb, struct vm_exit *exit)
-{
-	u64 info = vmcb->exit_info1;
-
-	exit->kind = EXIT_TDP_FAULT;
-	exit->fault.gpa = GPA(vmcb->exit_info2);
-	exit->fault.table_walk = info & NPF_TABLE_WALK;
-	exit->fault.marked = info & NPF_RESERVED;
-	exit->fault.access = ACCESS_READ | (info & NPF_WRITE ? ACCESS_WRITE : 0) |
-			     (info & NPF_FETCH ? ACCESS_EXEC : 0);
-}
 
 static void decode_task_switch(const struct vmcb *vmcb, struct vm_exit *exit)
 {
@@ -99,23 +69,18 @@ static void decode_exception(struct vmcb *vmcb, struct vm_exit *exit)
 	exit->exception.error = (u32)vmcb->exit_info1;
 }
 
-/* What the CPU's code alone does not say. */
-static __noinline void decode_more(struct vcpu *vcpu, struct vm_exit *exit)
+void svm_decode_more(struct vcpu *vcpu, struct vm_exit *exit)
 {
-	struct svm_vcpu *svm = svm_of(vcpu);
+	struct vmcb *vmcb = vmcb_of(vcpu);
 
-	if (svm->vmcb->exit_int_info & EVENT_VALID)
-		svm_decode_event(svm->vmcb, &exit->interrupted);
-	switch (svm->vmcb->exit_code) {
+	if (vmcb->exit_int_info & EVENT_VALID)
+		svm_decode_event(vmcb, &exit->interrupted);
+	switch (vmcb->exit_code) {
 	case SVM_EXIT_NPF:
-		decode_npf(svm->vmcb, exit);
-		break;
-	case SVM_EXIT_MSR:
-		if (svm->vmcb->exit_info1)
-			exit->kind = EXIT_WRMSR;
+		svm_decode_npf(vmcb, exit);
 		break;
 	case SVM_EXIT_TASK_SWITCH:
-		decode_task_switch(svm->vmcb, exit);
+		decode_task_switch(vmcb, exit);
 		break;
 	case SVM_EXIT_VINTR:
 		svm_want_window(vcpu, EVENT_INTR, false);
@@ -124,42 +89,11 @@ static __noinline void decode_more(struct vcpu *vcpu, struct vm_exit *exit)
 		svm_nmis_leaving(vcpu);
 		break;
 	default:
-		if ((u32)svm->vmcb->exit_code == SVM_EXIT_INVALID_LOW)
+		if ((u32)vmcb->exit_code == SVM_EXIT_INVALID_LOW)
 			exit->kind = EXIT_ENTRY_FAILED;
 		else if (exit->kind == EXIT_EXCEPTION)
-			decode_exception(svm->vmcb, exit);
+			decode_exception(vmcb, exit);
 	}
-}
-
-void svm_decode_exit(struct vcpu *vcpu, struct vm_exit *exit)
-{
-	const struct vmcb *vmcb = vmcb_of(vcpu);
-	u64 code = vmcb->exit_code;
-
-	vcpu->in_shadow = vmcb->interrupt_shadow & SHADOW_ACTIVE;
-	exit->cs_base = vmcb->cs.base;
-	exit->cr3 = vmcb->cr3;
-	exit->insn_len = 0;
-	if (svm_has_nrips && vmcb->next_rip - vmcb->rip - 1 < INSN_MAX_LEN)
-		exit->insn_len = (u8)(vmcb->next_rip - vmcb->rip);
-	exit->interrupted.kind = EVENT_NONE;
-	if (code == SVM_EXIT_IOIO) {
-		/* The most frequent of those that need more, and among the most frequent at all. */
-		exit->kind = EXIT_IO;
-		decode_io(vmcb, exit);
-		return;
-	}
-	if (likely(code < ARRAY_SIZE(exit_kinds))) {
-		exit->kind = exit_kinds[code].kind;
-		if (!exit_kinds[code].more)
-			return;
-	} else if (likely(code == SVM_EXIT_NPF && !(vmcb->exit_int_info & EVENT_VALID))) {
-		decode_npf(vmcb, exit);
-		return;
-	} else {
-		exit->kind = EXIT_UNKNOWN;
-	}
-	decode_more(vcpu, exit);
 }
 
 static const char *exit_name(u64 code)

@@ -78,9 +78,32 @@ void svm_nmis_leaving(struct vcpu *vcpu);
 void svm_decode_event(const struct vmcb *vmcb, struct vm_event *event);
 
 /* run.c, exit.c */
-void svm_run(struct vcpu *vcpu, struct vm_exit *exit);
-void svm_decode_exit(struct vcpu *vcpu, struct vm_exit *exit);
+void svm_run(struct vcpu *vcpu);
+/*
+ * What the CPU's exit codes are. more: svm_decode_more() has something to add, if only that an
+ * event was being delivered (no instruction that was intercepted can have been running then). NPF
+ * lies outside, and has more too.
+ */
+struct svm_exit_kind {
+	u8 kind;
+	bool more;
+};
+#define SVM_EXIT_KINDS (SVM_EXIT_MWAIT_ARMED + 1u)
+extern const struct svm_exit_kind svm_exit_kinds[SVM_EXIT_KINDS];
+static inline void svm_decode_npf(const struct vmcb *vmcb, struct vm_exit *exit)
+{
+	u64 info = vmcb->exit_info1;
+
+	exit->kind = EXIT_TDP_FAULT;
+	exit->fault.gpa = GPA(vmcb->exit_info2);
+	exit->fault.table_walk = info & NPF_TABLE_WALK;
+	exit->fault.marked = info & NPF_RESERVED;
+	exit->fault.access = ACCESS_READ | (info & NPF_WRITE ? ACCESS_WRITE : 0) |
+			     (info & NPF_FETCH ? ACCESS_EXEC : 0);
+}
+/* What the code alone does not say. */
+void svm_decode_more(struct vcpu *vcpu, struct vm_exit *exit);
 void svm_describe_exit(const struct vcpu *vcpu, char *buf, size_t size);
 
-/* enter.S */
-void svm_enter(u64 guest_vmcb, u64 host_vmcb, struct vcpu_regs *regs);
+/* enter.S. Not for C to call: see there. */
+extern const u8 svm_enter[];

@@ -8,7 +8,7 @@
 #include "arch/features.h"
 #include "lib/string.h"
 #include "vm/pv.h"
-#include "vm/vcpu.h"
+#include "vm/skip.h"
 
 #define LEAF1_EDX_APIC BIT(9)
 #define LEAF1_ECX_OSXSAVE BIT(27)
@@ -306,31 +306,33 @@ static __noinline struct cpuid cpuid_seldom(const struct vcpu *vcpu, u32 leaf, u
 	return pv_cpuid(vcpu->vm, leaf);
 }
 
-/* The seldom and the changing ones; leaf 1 without the registers that the others need. */
-static __noinline struct cpuid cpuid_other(const struct vcpu *vcpu, u32 leaf, u32 subleaf)
+static inline void answer(struct vcpu *vcpu, const struct cpuid *leaf)
 {
-	if (leaf == 1)
-		return cpuid_leaf1(vcpu);
-	return cpuid_seldom(vcpu, leaf, subleaf);
+	u64 *gpr = vcpu->regs.gpr;
+
+	gpr[GPR_RAX] = leaf->eax;
+	gpr[GPR_RBX] = leaf->ebx;
+	gpr[GPR_RCX] = leaf->ecx;
+	gpr[GPR_RDX] = leaf->edx;
 }
 
-static inline struct cpuid vcpu_cpuid(const struct vcpu *vcpu, u32 leaf, u32 subleaf)
+/* The seldom and the changing ones; leaf 1 without the registers that the others need. */
+static __noinline void answer_other(struct vcpu *vcpu)
 {
-	if (likely(leaf < CPUID_BASIC_LEAVES && !(DYNAMIC_LEAVES >> leaf & 1)))
-		return vcpu->vm->cpuid.basic[leaf];
-	return cpuid_other(vcpu, leaf, subleaf);
+	u32 leaf = (u32)vcpu->regs.gpr[GPR_RAX], subleaf = (u32)vcpu->regs.gpr[GPR_RCX];
+	struct cpuid other = leaf == 1 ? cpuid_leaf1(vcpu) : cpuid_seldom(vcpu, leaf, subleaf);
+
+	answer(vcpu, &other);
 }
 
 void exit_cpuid(struct vcpu *vcpu, const struct vm_exit *exit)
 {
-	u64 *gpr = vcpu->regs.gpr;
-	struct cpuid r;
+	u32 leaf = (u32)vcpu->regs.gpr[GPR_RAX];
 
 	if (!vcpu_skip(vcpu, exit))
 		return;
-	r = vcpu_cpuid(vcpu, (u32)gpr[GPR_RAX], (u32)gpr[GPR_RCX]);
-	gpr[GPR_RAX] = r.eax;
-	gpr[GPR_RBX] = r.ebx;
-	gpr[GPR_RCX] = r.ecx;
-	gpr[GPR_RDX] = r.edx;
+	if (likely(leaf < CPUID_BASIC_LEAVES && !(DYNAMIC_LEAVES >> leaf & 1)))
+		answer(vcpu, &vcpu->vm->cpuid.basic[leaf]);
+	else
+		answer_other(vcpu);
 }

@@ -6,7 +6,7 @@
 #include "arch/cpu.h"
 #include "arch/features.h"
 #include "lib/string.h"
-#include "vm/vcpu.h"
+#include "vm/skip.h"
 
 #define OP_MOV_FROM_CR 0x20
 #define OP_MOV_TO_CR 0x22

@@ -1,20 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The table of exit handlers and the loop that runs a vCPU through it.
+ * The table of exit handlers, and what the loop that runs a vCPU through it (turn.h) does seldom.
  */
 #include "arch/cpu.h"
 #include "arch/panic.h"
 #include "arch/traps.h"
 #include "lib/log.h"
-#include "vm/vcpu.h"
+#include "vm/skip.h"
+#include "vm/turn.h"
 
 #define VECTOR_GUEST_BP 3
 #define VECTOR_GUEST_OF 4
-/*
- * A turn ends after so many exits, whatever the timer says: where interrupts are held back while
- * a guest runs with its own off, one that exits all the time would keep its CPU.
- */
-#define EXITS_PER_TURN 256u
 
 void vcpu_look_around(struct vcpu *vcpu)
 {
@@ -108,7 +104,7 @@ static void exit_unknown(struct vcpu *vcpu, const struct vm_exit *exit)
 	vm_kill(vcpu->vm, exit, "unsupported exit");
 }
 
-static void (*const handlers[EXIT_KINDS])(struct vcpu *vcpu, const struct vm_exit *exit) = {
+void (*const exit_handlers[EXIT_KINDS])(struct vcpu *vcpu, const struct vm_exit *exit) = {
 	[EXIT_UNKNOWN] = exit_unknown,
 	[EXIT_HOST] = exit_host,
 	[EXIT_CPUID] = exit_cpuid,
@@ -139,18 +135,24 @@ bool event_is_software(const struct vm_event *event)
 		(event->vector == VECTOR_GUEST_BP || event->vector == VECTOR_GUEST_OF));
 }
 
-/*
- * An exit came while the CPU delivered an event: deliver it again. What an instruction raised
- * comes again by itself, because RIP still stands on it.
- */
-static void keep_interrupted(struct vcpu *vcpu, const struct vm_event *event)
+void vcpu_exit(struct vcpu *vcpu, const struct vm_exit *exit)
 {
-	if (!event_is_software(event))
-		vcpu_owe(vcpu, event);
+	vcpu_count_exit(vcpu, exit);
 }
 
-/* Something was asked of the vCPU. False: leave the loop. */
-static bool vcpu_prepare(struct vcpu *vcpu)
+void vcpu_exit_in_delivery(struct vcpu *vcpu, const struct vm_exit *exit)
+{
+	if (!event_is_software(&exit->interrupted))
+		vcpu_owe(vcpu, &exit->interrupted);
+	vcpu_count_exit(vcpu, exit);
+	/*
+	 * A guest can arrange that delivering an event raises an exception again and again:
+	 * then no instruction ends, where a host interrupt could have ended its turn.
+	 */
+	vcpu_look_around(vcpu);
+}
+
+bool vcpu_prepare(struct vcpu *vcpu)
 {
 	if (atomic_load(&vcpu->requests) & (REQUEST_STOP | REQUEST_RESCHED))
 		return false;
@@ -158,38 +160,9 @@ static bool vcpu_prepare(struct vcpu *vcpu)
 	return !vcpu->halted;
 }
 
-void vcpu_exit(struct vcpu *vcpu, const struct vm_exit *exit)
-{
-	vcpu->exits[exit->kind]++;
-	handlers[exit->kind](vcpu, exit);
-}
-
-static void run(struct vcpu *vcpu)
-{
-	u32 left = EXITS_PER_TURN;
-	struct vm_exit exit;
-
-	do {
-		if (unlikely(atomic_load(&vcpu->requests)) && !vcpu_prepare(vcpu))
-			return;
-		backend->run(vcpu, &exit);
-		if (likely(exit.interrupted.kind == EVENT_NONE)) {
-			vcpu_exit(vcpu, &exit);
-			continue;
-		}
-		keep_interrupted(vcpu, &exit.interrupted);
-		vcpu_exit(vcpu, &exit);
-		/*
-		 * A guest can arrange that delivering an event raises an exception again and again:
-		 * then no instruction ends, where a host interrupt could have ended its turn.
-		 */
-		vcpu_look_around(vcpu);
-	} while (--left > 0);
-}
-
 void vcpu_run(struct vcpu *vcpu)
 {
 	vcpu_turn_begin(vcpu);
-	run(vcpu);
+	backend->run(vcpu);
 	vcpu_turn_end();
 }

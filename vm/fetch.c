@@ -6,7 +6,7 @@
 #include "arch/cpu.h"
 #include "lib/err.h"
 #include "lib/string.h"
-#include "vm/vcpu.h"
+#include "vm/skip.h"
 
 #define PTE_ADDR BITS(51, 12)
 #define PTE_LARGE BIT(7)
@@ -135,14 +135,13 @@ static inline int fetch_remembered(struct vcpu *vcpu, const struct vm_exit *exit
 	struct fetch_memo *memo = &vcpu->memo;
 	u64 rip = vcpu->regs.rip;
 	struct fetch_insn *kept = fetch_memo_insn(memo, rip);
+	const u8 *bytes = fetch_memo_find(memo, rip, sizeof(kept->bytes), exit->cs_base, exit->cr3);
 	int err = 0;
 
-	if (unlikely((rip & (PAGE_SIZE - 1)) > PAGE_SIZE - sizeof(kept->bytes) ||
-		     !fetch_memo_valid(memo, rip, exit->cs_base, exit->cr3)))
+	if (unlikely(!bytes))
 		return E_NOENT;
-	if (!kept->decoded || kept->mode != state->mode ||
-	    !same_bytes(kept->bytes, fetch_memo_bytes(memo, rip))) {
-		memcpy(kept->bytes, fetch_memo_bytes(memo, rip), sizeof(kept->bytes));
+	if (!kept->decoded || kept->mode != state->mode || !same_bytes(kept->bytes, bytes)) {
+		memcpy(kept->bytes, bytes, sizeof(kept->bytes));
 		kept->mode = state->mode;
 		err = insn_decode(&kept->insn, kept->bytes, INSN_MAX_LEN, state->mode);
 		kept->decoded = !err;
@@ -181,18 +180,15 @@ const struct insn *vcpu_fetch_plain_mov(struct vcpu *vcpu, const struct vm_exit 
 	struct fetch_state state;
 	u64 rip = vcpu->regs.rip;
 	const struct fetch_insn *kept = fetch_memo_insn(memo, rip);
+	const u8 *bytes = fetch_memo_find(memo, rip, sizeof(kept->bytes), exit->cs_base, exit->cr3);
 
-	if (unlikely((rip & (PAGE_SIZE - 1)) > PAGE_SIZE - sizeof(kept->bytes) ||
-		     !fetch_memo_valid(memo, rip, exit->cs_base, exit->cr3)))
-		return NULL;
-	if (unlikely(!kept->plain || !same_bytes(kept->bytes, fetch_memo_bytes(memo, rip))))
+	if (unlikely(!bytes || !kept->plain || !same_bytes(kept->bytes, bytes)))
 		return NULL;
 	backend->get_fetch_state(vcpu, &state);
 	return likely(state.mode == INSN_64) ? &kept->insn : NULL;
 }
 
-/* What retiring an instruction seldom involves. */
-static __noinline void retire_more(struct vcpu *vcpu)
+void vcpu_retired_more(struct vcpu *vcpu)
 {
 	vcpu_leave_shadow(vcpu);
 	if (vcpu->window)
@@ -206,49 +202,21 @@ static __noinline void retire_more(struct vcpu *vcpu)
 	}
 }
 
-static inline void retire(struct vcpu *vcpu)
-{
-	if (unlikely(vcpu->in_shadow || vcpu->window ||
-		     vcpu->regs.rflags & (RFLAGS_TF | RFLAGS_RF)))
-		retire_more(vcpu);
-}
-
-void vcpu_retired(struct vcpu *vcpu)
-{
-	retire(vcpu);
-}
-
 void vcpu_skip_by(struct vcpu *vcpu, const struct fetch_state *state, u32 len)
 {
 	u64 rip = vcpu->regs.rip + len;
 
 	vcpu->regs.rip = state->mode == INSN_64 ? rip : (u32)rip;
-	retire(vcpu);
+	vcpu_retired(vcpu);
 }
 
-/* Intercepted instructions of two bytes, which nearly always come without prefixes. */
-static const u16 plain_opcodes[EXIT_KINDS] = {
+const u16 vcpu_plain_opcodes[EXIT_KINDS] = {
 	[EXIT_CPUID] = 0xa20f, [EXIT_RDMSR] = 0x320f,
 	[EXIT_WRMSR] = 0x300f, [EXIT_NOP] = 0x090f, /* WBINVD */
 	[EXIT_PAUSE] = 0x90f3,
 };
 
-/* The length of the exiting instruction when it is plain and its page is remembered, otherwise 0. */
-static inline u32 plain_length(const struct vcpu *vcpu, const struct vm_exit *exit)
-{
-	u64 rip = vcpu->regs.rip;
-	u32 len = sizeof(u16);
-	u16 opcode;
-
-	if (unlikely((rip & (PAGE_SIZE - 1)) > PAGE_SIZE - len ||
-		     !fetch_memo_valid(&vcpu->memo, rip, exit->cs_base, exit->cr3)))
-		return 0;
-	memcpy(&opcode, fetch_memo_bytes(&vcpu->memo, rip), sizeof(opcode));
-	return opcode == plain_opcodes[exit->kind] ? len : 0;
-}
-
-/* By a length from the CPU over a place where RIP may wrap around, or by decoding. */
-static __noinline bool skip_slowly(struct vcpu *vcpu, const struct vm_exit *exit)
+bool vcpu_skip_slowly(struct vcpu *vcpu, const struct vm_exit *exit)
 {
 	struct fetch_state state;
 	struct insn insn;
@@ -261,17 +229,5 @@ static __noinline bool skip_slowly(struct vcpu *vcpu, const struct vm_exit *exit
 	if (vcpu_fetch(vcpu, exit, &insn, &state))
 		return false;
 	vcpu_skip_by(vcpu, &state, insn.len);
-	return true;
-}
-
-bool vcpu_skip(struct vcpu *vcpu, const struct vm_exit *exit)
-{
-	u64 rip = vcpu->regs.rip;
-	u64 next = rip + (exit->insn_len ? exit->insn_len : plain_length(vcpu, exit));
-
-	if (unlikely(next == rip || (next ^ rip) >> 32))
-		return skip_slowly(vcpu, exit);
-	vcpu->regs.rip = next;
-	retire(vcpu);
 	return true;
 }

@@ -14,7 +14,7 @@
 
 #define FETCH_MEMO_LEVELS 4u
 #define FETCH_MEMO_INSNS 8u
-#define FETCH_MEMO_NONE (~0ull)
+#define FETCH_MEMO_NONE (1ull << 62) /* more than a page away from all addresses that there are */
 
 /* An instruction that had to be decoded, good for all bytes that are the same in the same mode. */
 struct fetch_insn {
@@ -40,28 +40,24 @@ static inline void fetch_memo_forget(struct fetch_memo *memo)
 	memo->rip_page = FETCH_MEMO_NONE;
 }
 
-/* Is it still true, and for rip's page? */
-static inline bool fetch_memo_valid(const struct fetch_memo *memo, u64 rip, u64 cs_base, u64 cr3)
+/* The size bytes at rip, if all of them are on the remembered page and that is still true. Or NULL. */
+static inline const u8 *fetch_memo_find(const struct fetch_memo *memo, u64 rip, u64 size,
+					u64 cs_base, u64 cr3)
 {
-	if (memo->rip_page != align_down(rip, PAGE_SIZE) || memo->cr3 != cr3 ||
-	    memo->cs_base != cs_base)
-		return false;
+	u64 offset = rip - memo->rip_page;
+
+	if (unlikely(offset > PAGE_SIZE - size || memo->cr3 != cr3 || memo->cs_base != cs_base))
+		return NULL;
 #pragma GCC unroll 4
 	for (unsigned int i = 0; i < FETCH_MEMO_LEVELS; i++) {
 		if (unlikely(atomic_load(memo->entry[i]) != memo->value[i]))
-			return false;
+			return NULL;
 	}
-	return true;
+	return memo->page + offset;
 }
 
 /* Where the instruction at rip is kept, if it is. */
 static inline struct fetch_insn *fetch_memo_insn(struct fetch_memo *memo, u64 rip)
 {
 	return &memo->insns[rip % FETCH_MEMO_INSNS];
-}
-
-/* The bytes at rip when it is valid, up to the end of the page. */
-static inline const u8 *fetch_memo_bytes(const struct fetch_memo *memo, u64 rip)
-{
-	return memo->page + (rip & (PAGE_SIZE - 1));
 }

@@ -7,7 +7,7 @@
 #include "lib/string.h"
 #include "vm/emulate.h"
 #include "vm/operand.h"
-#include "vm/vcpu.h"
+#include "vm/skip.h"
 
 /* What an emulated instruction's accesses need to know. */
 struct mmio_access {

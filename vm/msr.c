@@ -9,7 +9,7 @@
 #include "arch/features.h"
 #include "lib/addr.h"
 #include "vm/pv.h"
-#include "vm/vcpu.h"
+#include "vm/skip.h"
 
 #define MSR_PLATFORM_ID 0x17u
 #define MSR_PATCH_LEVEL 0x8bu

@@ -5,7 +5,7 @@
 #include "arch/cpu.h"
 #include "lib/err.h"
 #include "vm/desc.h"
-#include "vm/vcpu.h"
+#include "vm/skip.h"
 
 /* Elements of a REP INS or OUTS done in one exit: then the host looks around again. */
 #define STRING_BATCH 512u

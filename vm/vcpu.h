@@ -54,9 +54,7 @@ int __must_check vcpu_peek(struct vcpu *vcpu, struct insn *insn, struct fetch_st
  */
 const struct insn *vcpu_fetch_plain_mov(struct vcpu *vcpu, const struct vm_exit *exit);
 
-/* Move RIP past the exiting instruction. False: the fetch faulted or failed and that is queued. */
-bool vcpu_skip(struct vcpu *vcpu, const struct vm_exit *exit);
-/* The same when its length is known. */
+/* Move RIP past an instruction whose length is known; skip.h has the rest. */
 void vcpu_skip_by(struct vcpu *vcpu, const struct fetch_state *state, u32 len);
 
 /* An instruction is done: the shadow of the one before it is over. */
@@ -66,9 +64,6 @@ static inline void vcpu_leave_shadow(struct vcpu *vcpu)
 		backend->clear_shadow(vcpu);
 	vcpu->in_shadow = false;
 }
-
-/* RIP has moved past an instruction that was executed for the guest. */
-void vcpu_retired(struct vcpu *vcpu);
 
 /*
  * Device memory at gpa, 1..8 bytes on one page; in pieces when it is a size that devices do not know.

@@ -8,6 +8,7 @@
 #include "arch/cpu.h"
 #include "arch/percpu.h"
 #include "lib/log.h"
+#include "vm/turn.h"
 #include "vmx/msrs.h"
 #include "vmx/vmx.h"
 
@@ -97,7 +98,7 @@ static void check_state(const struct vcpu *vcpu)
 #endif
 }
 
-void vmx_run(struct vcpu *vcpu, struct vm_exit *exit)
+static __forceinline struct vcpu *enter(struct vcpu *vcpu, struct vm_exit *exit)
 {
 	struct vmx_vcpu *vmx = vmx_of(vcpu);
 	struct percpu *cpu = this_cpu();
@@ -106,12 +107,12 @@ void vmx_run(struct vcpu *vcpu, struct vm_exit *exit)
 	vmx->refused = false;
 	if (unlikely(vmx->changed) && !vmx_fits(vcpu)) {
 		vmx_not_entered(vcpu, exit);
-		return;
+		return vcpu;
 	}
 	atomic_store(&cpu->nmi_seen, 0u);
 	if (unlikely(!vcpu_may_enter(vcpu))) {
 		not_entered(exit, EXIT_HOST);
-		return;
+		return vcpu;
 	}
 	vpid_assign(vmx, cpu->backend);
 	vmcs_write_natural(VMCS_GUEST_RSP, vcpu->regs.gpr[GPR_RSP]);
@@ -126,7 +127,7 @@ void vmx_run(struct vcpu *vcpu, struct vm_exit *exit)
 	if (unlikely(entry != ENTRY_EXITED)) {
 		vmx->refused = entry == ENTRY_FAILED;
 		not_entered(exit, entry == ENTRY_KICKED ? EXIT_HOST : EXIT_ENTRY_FAILED);
-		return;
+		return vcpu;
 	}
 	if (unlikely(atomic_load(&vcpu->vm->tdp.logs) && vmx_has_pml()))
 		vmx_pml_drain(vcpu);
@@ -137,4 +138,10 @@ void vmx_run(struct vcpu *vcpu, struct vm_exit *exit)
 	vcpu->regs.rflags = vmcs_read_natural(VMCS_GUEST_RFLAGS);
 	vmx_decode_exit(vcpu, exit);
 	vmx->launched |= exit->kind != EXIT_ENTRY_FAILED;
+	return vcpu;
+}
+
+void vmx_run(struct vcpu *vcpu)
+{
+	vcpu_turn(vcpu, enter);
 }

@@ -108,7 +108,7 @@ void vmx_clear_shadow(struct vcpu *vcpu);
 void vmx_decode_event(u32 info, enum vmcs_field error, struct vm_event *event);
 
 /* run.c, exit.c */
-void vmx_run(struct vcpu *vcpu, struct vm_exit *exit);
+void vmx_run(struct vcpu *vcpu);
 void vmx_decode_exit(struct vcpu *vcpu, struct vm_exit *exit);
 void vmx_describe_exit(const struct vcpu *vcpu, char *buf, size_t size);
 

@@ -134,7 +134,7 @@ def test_breakpoints_on_the_hypervisor(machine):
     m = machine(append="on-idle=debug-exit", modules=[
         guest("hostile_debug", "mem=16M", f"code={where[code] - KERNEL_OFFSET} "
               f"data={where['cpus'] - KERNEL_OFFSET}", vm=code)
-        for code in ("svm_decode_exit", "svm_run", "exit_cpuid")])
+        for code in ("svm_enter", "svm_run", "exit_cpuid")])
     assert m.wait_exit() == 1
 
 
