@@ -59,6 +59,7 @@
 #define MSR_APIC_BASE 0x1bu
 #define MSR_TSC_DEADLINE 0x6e0u
 #define MSR_X2APIC 0x800u /* the first of MSR_X2APIC_COUNT */
+#define MSR_X2APIC_EOI 0x80bu
 #define MSR_X2APIC_COUNT 0x40u
 #define MSR_SYSENTER_CS 0x174u
 #define MSR_SYSENTER_ESP 0x175u

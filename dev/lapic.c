@@ -20,27 +20,25 @@ enum shorthand { NO_SHORTHAND, SELF, ALL, ALL_OTHERS };
 static void vector_set(struct lapic_vectors *set, u8 vector)
 {
 	set->bits[vector / 64] |= BIT(vector % 64);
+	set->words |= 1u << vector / 64;
 }
 
 static void vector_clear(struct lapic_vectors *set, u8 vector)
 {
 	set->bits[vector / 64] &= ~BIT(vector % 64);
-}
-
-static bool vector_test(const struct lapic_vectors *set, u8 vector)
-{
-	return set->bits[vector / 64] & BIT(vector % 64);
+	if (!set->bits[vector / 64])
+		set->words &= ~(1u << vector / 64);
 }
 
 /* The highest vector in the set, or -1. */
 static int vector_highest(const struct lapic_vectors *set)
 {
-#pragma GCC unroll 4
-	for (int i = 3; i >= 0; i--) {
-		if (set->bits[i])
-			return i * 64 + 63 - __builtin_clzll(set->bits[i]);
-	}
-	return -1;
+	int word;
+
+	if (!set->words)
+		return -1;
+	word = 31 - __builtin_clz(set->words);
+	return word * 64 + 63 - __builtin_clzll(set->bits[word]);
 }
 
 bool lapic_is_active(const struct lapic *apic)
@@ -85,16 +83,39 @@ static void end_level(struct lapic *apic, u8 vector)
 		apic->host.eoi(apic->host.ctx, vector);
 }
 
+static inline void end_of_interrupt(struct lapic *apic)
+{
+	struct lapic_vectors *isr = &apic->isr;
+	u32 word;
+	u64 top;
+
+	if (unlikely(!isr->words))
+		return;
+	word = 31 - (u32)__builtin_clz(isr->words);
+	top = BIT(63 - __builtin_clzll(isr->bits[word]));
+	isr->bits[word] ^= top;
+	if (!isr->bits[word])
+		isr->words ^= 1u << word;
+	if (unlikely(apic->tmr.bits[word] & top))
+		end_level(apic, (u8)(word * 64 + (u32)__builtin_ctzll(top)));
+	/* Mostly it was the only one. */
+	if (likely(!(apic->irr.words | isr->words)))
+		apic->ppr = apic->tpr;
+	else
+		lapic_refresh(apic);
+}
+
 void lapic_end_of_interrupt(struct lapic *apic)
 {
-	int vector = vector_highest(&apic->isr);
+	end_of_interrupt(apic);
+}
 
-	if (vector < 0)
-		return;
-	vector_clear(&apic->isr, (u8)vector);
-	if (unlikely(vector_test(&apic->tmr, (u8)vector)))
-		end_level(apic, (u8)vector);
-	lapic_refresh(apic);
+bool lapic_write_eoi_msr(struct lapic *apic)
+{
+	if (unlikely(!apic->x2apic || apic->stopped))
+		return false;
+	end_of_interrupt(apic);
+	return true;
 }
 
 /* It is active. */

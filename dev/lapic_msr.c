@@ -90,21 +90,12 @@ static bool write_self_ipi(struct lapic *apic, u64 value)
 {
 	if (value & ~(u64)LVT_VECTOR)
 		return false;
-	if (!apic->stopped)
-		lapic_send(apic, ICR_SELF | (u32)value, 0);
-	return true;
-}
-
-static __noinline bool write_msr(struct lapic *apic, u32 index, u64 value)
-{
-	if (index == REG_ICR_LOW)
-		return write_icr(apic, value);
-	if (index == REG_SELF_IPI)
-		return write_self_ipi(apic, value);
-	if (!is_writable(index, value))
-		return false;
-	if (!apic->stopped)
-		lapic_write_register(apic, index, (u32)value);
+	if (apic->stopped)
+		return true;
+	if (unlikely(value < FIRST_VECTOR))
+		lapic_report_error(apic, ESR_SEND_VECTOR);
+	else
+		lapic_request(apic, (u8)value, false);
 	return true;
 }
 
@@ -112,9 +103,13 @@ bool lapic_write_msr(struct lapic *apic, u32 index, u64 value)
 {
 	if (!apic->x2apic)
 		return false;
-	if (index != REG_EOI || value || apic->stopped)
-		return write_msr(apic, index, value);
-	/* The most frequent one. */
-	lapic_end_of_interrupt(apic);
+	if (index == REG_SELF_IPI)
+		return write_self_ipi(apic, value);
+	if (index == REG_ICR_LOW)
+		return write_icr(apic, value);
+	if (!is_writable(index, value))
+		return false;
+	if (!apic->stopped)
+		lapic_write_register(apic, index, (u32)value);
 	return true;
 }

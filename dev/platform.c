@@ -169,6 +169,7 @@ const struct platform_ops pc_platform = {
 	.apic_base_write = platform_apic_base_write,
 	.apic_msr_read = platform_apic_msr_read,
 	.apic_msr_write = platform_apic_msr_write,
+	.apic_msr_eoi = platform_apic_msr_eoi,
 	.tsc_changed = platform_tsc_changed,
 	.tpr_read = platform_tpr_read,
 	.tpr_write = platform_tpr_write,

@@ -116,9 +116,10 @@ bool platform_rtc_reaches(void *ctx)
 
 static void interrupt_ended(void *ctx, u8 vector)
 {
-	const struct vcpu *vcpu = ctx;
+	struct vcpu *vcpu = ctx;
 
 	ioapic_eoi(&pc_of(vcpu->vm)->ioapic, vector);
+	vcpu_check_timers(vcpu);
 }
 
 /*
@@ -248,6 +249,16 @@ bool platform_apic_msr_write(struct vcpu *vcpu, u32 msr, u64 value)
 		good = lapic_write_msr(apic, msr - LAPIC_MSRS, value);
 	spin_unlock(&vcpu->vm->dev_lock);
 	return good;
+}
+
+bool platform_apic_msr_eoi(struct vcpu *vcpu)
+{
+	bool done;
+
+	spin_lock(&vcpu->vm->dev_lock);
+	done = lapic_write_eoi_msr(lapic_of(vcpu));
+	spin_unlock(&vcpu->vm->dev_lock);
+	return done;
 }
 
 void platform_tsc_changed(struct vcpu *vcpu)

@@ -54,6 +54,7 @@ u64 platform_apic_base_read(const struct vcpu *vcpu);
 bool platform_apic_base_write(struct vcpu *vcpu, u64 value);
 bool platform_apic_msr_read(struct vcpu *vcpu, u32 msr, u64 *value);
 bool platform_apic_msr_write(struct vcpu *vcpu, u32 msr, u64 value);
+bool platform_apic_msr_eoi(struct vcpu *vcpu);
 void platform_tsc_changed(struct vcpu *vcpu);
 u8 platform_tpr_read(const struct vcpu *vcpu);
 void platform_tpr_write(struct vcpu *vcpu, u8 value);

@@ -251,7 +251,7 @@ void exit_rdmsr(struct vcpu *vcpu, const struct vm_exit *exit)
 	vcpu->regs.gpr[GPR_RDX] = value >> 32;
 }
 
-static __noinline void write_msr(struct vcpu *vcpu, const struct vm_exit *exit, u32 msr, u64 value)
+static void write_rule_msr(struct vcpu *vcpu, const struct vm_exit *exit, u32 msr, u64 value)
 {
 	const struct msr_rule *rule = find_rule(msr);
 
@@ -264,15 +264,30 @@ static __noinline void write_msr(struct vcpu *vcpu, const struct vm_exit *exit, 
 	vcpu_skip(vcpu, exit);
 }
 
-void exit_wrmsr(struct vcpu *vcpu, const struct vm_exit *exit)
+static __noinline void write_msr(struct vcpu *vcpu, const struct vm_exit *exit)
 {
 	u32 msr = (u32)vcpu->regs.gpr[GPR_RCX];
 	u64 value = (u32)vcpu->regs.gpr[GPR_RAX] | vcpu->regs.gpr[GPR_RDX] << 32;
 
 	if (!is_apic_msr(msr) || unlikely(!platform->apic_msr_write(vcpu, msr, value))) {
-		write_msr(vcpu, exit, msr, value);
+		write_rule_msr(vcpu, exit, msr, value);
 		return;
 	}
 	vcpu_check_timers(vcpu);
+	vcpu_skip(vcpu, exit);
+}
+
+static inline bool is_apic_eoi(const u64 *gpr)
+{
+	return (u32)gpr[GPR_RCX] == MSR_X2APIC_EOI && !(u32)(gpr[GPR_RAX] | gpr[GPR_RDX]);
+}
+
+void exit_wrmsr(struct vcpu *vcpu, const struct vm_exit *exit)
+{
+	/* Every interrupt ends with it. */
+	if (!is_apic_eoi(vcpu->regs.gpr) || unlikely(!platform->apic_msr_eoi(vcpu))) {
+		write_msr(vcpu, exit);
+		return;
+	}
 	vcpu_skip(vcpu, exit);
 }
