@@ -230,7 +230,7 @@ __noreturn static void boot_late(void)
 		refuse(reason);
 	chosen = choose_backend();
 	vm_init(chosen, &pc_platform, &mux_console_ops);
-	if (chosen->setup())
+	if (chosen->setup(options.apicv))
 		refuse("there is no memory for the virtualization structures");
 	reason = chosen->cpu_enable();
 	if (reason)

@@ -97,6 +97,17 @@ static bool parse_tdp(struct options *options, struct span value)
 	return true;
 }
 
+static bool parse_apicv(struct options *options, struct span value)
+{
+	static const char *const names[] = { "off", "auto" };
+	int which = span_match(value, names, ARRAY_SIZE(names));
+
+	if (which < 0)
+		return false;
+	options->apicv = which == 1;
+	return true;
+}
+
 static bool parse_on_idle(struct options *options, struct span value)
 {
 	static const char *const names[] = {
@@ -177,6 +188,7 @@ static const struct option option_table[] = {
 	{ .key = "console", .parse = parse_console },
 	{ .key = "log", .parse = parse_log },
 	{ .key = "tdp", .parse = parse_tdp },
+	{ .key = "apicv", .parse = parse_apicv },
 	{ .key = "on-idle", .parse = parse_on_idle },
 	{ .key = "cpus", .parse = parse_cpus },
 	{ .key = "escape", .parse = parse_escape },
@@ -219,6 +231,7 @@ void options_parse(struct options *options, const char *text, size_t len)
 		.console_baud = MAX_BAUD,
 		.log = LOG_INFO,
 		.tdp = true,
+		.apicv = true,
 		.on_idle = ON_IDLE_SHELL,
 		.cpus = OPTIONS_ALL_CPUS,
 		.escape = DEFAULT_ESCAPE,

@@ -4,7 +4,7 @@
  *
  *	console=com1|com2|0xPORT[,BAUD]|none    log=error|warn|info|debug    tdp=auto|off
  *	on-idle=shell|poweroff|reboot|debug-exit    cpus=N    escape=^X|0xNN    selftest=0|1
- *	clock=auto|cpuid|pm-timer|hpet|pit    doctor
+ *	clock=auto|cpuid|pm-timer|hpet|pit    apicv=auto|off    doctor
  */
 #pragma once
 
@@ -23,6 +23,7 @@ struct options {
 	u32 console_baud; /* a divisor of 115200; 0: leave the speed as it is */
 	enum log_level log;
 	bool tdp; /* use two-dimensional paging where the CPU has it */
+	bool apicv; /* have the CPU run local APICs, as far as it can */
 	enum on_idle on_idle;
 	u32 cpus; /* use at most so many; OPTIONS_ALL_CPUS is no limit */
 	bool selftest; /* run a guest on every CPU first */

@@ -14,7 +14,8 @@ static struct lapic *choose_lowest(struct apic_bus *bus, const struct lapic_ipi 
 		struct lapic *apic = &bus->lapics[(bus->turn + i) % bus->count];
 
 		if (apic != sender && lapic_is_active(apic) &&
-		    lapic_is_destination(apic, message) && (!best || apic->ppr < best->ppr))
+		    lapic_is_destination(apic, message) &&
+		    (!best || lapic_priority(apic) < lapic_priority(best)))
 			best = apic;
 	}
 	if (best)
@@ -53,7 +54,7 @@ bool apic_bus_busy(const struct apic_bus *bus, const struct lapic_ipi *message)
 		const struct lapic *apic = &bus->lapics[i];
 
 		if (lapic_is_destination(apic, message) &&
-		    apic->irr.bits[message->vector / 64] & BIT(message->vector % 64))
+		    lapic_is_requested(apic, message->vector))
 			return true;
 	}
 	return false;

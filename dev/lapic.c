@@ -17,30 +17,6 @@
 
 enum shorthand { NO_SHORTHAND, SELF, ALL, ALL_OTHERS };
 
-static void vector_set(struct lapic_vectors *set, u8 vector)
-{
-	set->bits[vector / 64] |= BIT(vector % 64);
-	set->words |= 1u << vector / 64;
-}
-
-static void vector_clear(struct lapic_vectors *set, u8 vector)
-{
-	set->bits[vector / 64] &= ~BIT(vector % 64);
-	if (!set->bits[vector / 64])
-		set->words &= ~(1u << vector / 64);
-}
-
-/* The highest vector in the set, or -1. */
-static int vector_highest(const struct lapic_vectors *set)
-{
-	int word;
-
-	if (!set->words)
-		return -1;
-	word = 31 - __builtin_clz(set->words);
-	return word * 64 + 63 - __builtin_clzll(set->bits[word]);
-}
-
 bool lapic_is_active(const struct lapic *apic)
 {
 	return apic->enabled && !apic->stopped && (apic->svr & SVR_ENABLE);
@@ -76,7 +52,7 @@ void lapic_ack(struct lapic *apic, u8 vector)
 	apic->pending = -1;
 }
 
-static void end_level(struct lapic *apic, u8 vector)
+void lapic_end_level(struct lapic *apic, u8 vector)
 {
 	lapic_lint_ended(apic, vector);
 	if (!(apic->svr & SVR_QUIET_EOI) && apic->host.eoi)
@@ -97,7 +73,7 @@ static inline void end_of_interrupt(struct lapic *apic)
 	if (!isr->bits[word])
 		isr->words ^= 1u << word;
 	if (unlikely(apic->tmr.bits[word] & top))
-		end_level(apic, (u8)(word * 64 + (u32)__builtin_ctzll(top)));
+		lapic_end_level(apic, (u8)(word * 64 + (u32)__builtin_ctzll(top)));
 	/* Mostly it was the only one. */
 	if (likely(!(apic->irr.words | isr->words)))
 		apic->ppr = apic->tpr;

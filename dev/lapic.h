@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "vm/apic_help.h"
 #include "vm/io.h"
 #include "vm/timer.h"
 
@@ -62,7 +63,10 @@ static inline u32 lapic_dest8(u8 dest)
 
 /* Its vCPU, as the APIC sees it. Each may be NULL. */
 struct lapic_host {
-	/* What lapic_pending() or lapic_accepts_pic() answers has changed, not by lapic_ack(). */
+	/*
+	 * What lapic_pending() or lapic_accepts_pic() answers, or what lapic_give() would do, has changed, not
+	 * by lapic_ack().
+	 */
 	void (*update)(void *ctx);
 	/* An NMI, INIT or start-up IPI has arrived for this vCPU. At an INIT: lapic_stop(). */
 	void (*signal)(void *ctx, enum lapic_delivery delivery, u8 vector);
@@ -116,6 +120,13 @@ struct lapic {
 	u32 timer_initial;
 	u64 timer_start; /* clock_ns() when the count was timer_initial; may be before time 0 */
 	u64 timer_last; /* when it fired last */
+	/*
+	 * The CPU runs it, in this page (lapic_give()). irr has what was requested since; isr and tpr are 0,
+	 * and so is ppr, but for APIC_TPR_SHADOW, where isr stays, and ppr is its part. NULL otherwise.
+	 */
+	u32 *page;
+	u8 helper; /* enum apic_helper, of the last lapic_give() */
+	bool uses_cr8; /* the guest has written CR8 since the reset */
 	/* In TSC-deadline mode, in which none of the others runs: */
 	u64 tsc_deadline; /* of the vCPU's TSC; 0: not armed */
 	u64 tsc_time; /* the clock_ns() of that */
@@ -203,6 +214,30 @@ bool __must_check lapic_write_eoi_msr(struct lapic *apic);
 /* IA32_TSC_DEADLINE. Without that mode it is 0, and cannot be written. */
 u64 lapic_read_tsc_deadline(struct lapic *apic);
 void lapic_write_tsc_deadline(struct lapic *apic, u64 value);
+
+/*
+ * lapic_virtual.c: let the CPU run the APIC in page (4 KiB, as words), by one of helpers (bits of enum
+ * apic_helper), from the vCPU's next entry on; help is for the CPU. While it does, others may
+ * request interrupts here, and everything else is done after lapic_take(). It is given always, or
+ * help->helper is APIC_SOFTWARE.
+ */
+void lapic_give(struct lapic *apic, u32 *page, u32 helpers, struct apic_help *help);
+
+/* The APIC has everything again. Nothing happens when it was not given. */
+void lapic_take(struct lapic *apic);
+
+/*
+ * A register that the CPU has let the guest write, by its offset in page, has not had its effect. It has been
+ * taken.
+ */
+void lapic_page_written(struct lapic *apic, const u32 *page, u32 offset);
+
+/* The CPU has ended the interrupt, and lapic_give() has asked for that to be told. */
+void lapic_ended(struct lapic *apic, u8 vector);
+
+/* Wherever it is: its processor priority, and is vector requested? */
+u8 lapic_priority(const struct lapic *apic);
+bool lapic_is_requested(const struct lapic *apic, u8 vector);
 
 /* What host.tsc_time() answers has changed, other than by time. */
 void lapic_tsc_changed(struct lapic *apic);

@@ -71,6 +71,7 @@ int lapic_write_base(struct lapic *apic, u64 value)
 	}
 	set_mode(apic, enable, x2apic);
 	set_base(apic, place);
+	lapic_notify(apic);
 	return 0;
 }
 
@@ -78,6 +79,8 @@ void lapic_reset_registers(struct lapic *apic)
 {
 	lapic_timer_reset(apic);
 	apic->stopped = false;
+	apic->page = NULL;
+	apic->uses_cr8 = false;
 	apic->tpr = 0;
 	apic->ldr = 0;
 	apic->dfr = ~0u;

@@ -54,16 +54,48 @@ enum lapic_register {
 	REG_SELF_IPI = 0x3f, /* in x2APIC mode */
 };
 
+static inline void vector_set(struct lapic_vectors *set, u8 vector)
+{
+	set->bits[vector / 64] |= BIT(vector % 64);
+	set->words |= 1u << vector / 64;
+}
+
+static inline void vector_clear(struct lapic_vectors *set, u8 vector)
+{
+	set->bits[vector / 64] &= ~BIT(vector % 64);
+	if (!set->bits[vector / 64])
+		set->words &= ~(1u << vector / 64);
+}
+
+static inline bool vector_test(const struct lapic_vectors *set, u8 vector)
+{
+	return set->bits[vector / 64] & BIT(vector % 64);
+}
+
+/* The highest vector in the set, or -1. */
+static inline int vector_highest(const struct lapic_vectors *set)
+{
+	int word;
+
+	if (!set->words)
+		return -1;
+	word = 31 - __builtin_clz(set->words);
+	return word * 64 + 63 - __builtin_clzll(set->bits[word]);
+}
+
 /* Choose the interrupt to deliver again: after each change of IRR, ISR, TPR or enabling. */
 void lapic_refresh(struct lapic *apic);
 
-/* Tell the host that lapic_accepts_pic() may have changed. */
+/* Tell the host that lapic_accepts_pic(), or what lapic_give() would do, may have changed. */
 void lapic_notify(struct lapic *apic);
 
 /* Note an ESR bit, and interrupt for it. */
 void lapic_report_error(struct lapic *apic, u32 error);
 
 void lapic_end_of_interrupt(struct lapic *apic);
+
+/* A level-triggered interrupt has ended: tell those that may want to send it again. */
+void lapic_end_level(struct lapic *apic, u8 vector);
 
 /*
  * Send an IPI: a write of ICR, to dest unless it has a shorthand. The APIC may have been reset when

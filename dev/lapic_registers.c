@@ -30,6 +30,7 @@ static void write_svr(struct lapic *apic, u32 value)
 			lapic_write_lvt(apic, i, apic->lvt[i]);
 	}
 	lapic_refresh(apic);
+	lapic_notify(apic);
 }
 
 /* ISR, TMR and IRR: eight registers of 32 vectors each. */
@@ -202,5 +203,9 @@ u8 lapic_read_cr8(const struct lapic *apic)
 
 void lapic_write_cr8(struct lapic *apic, u64 value)
 {
+	if (unlikely(!apic->uses_cr8)) {
+		apic->uses_cr8 = true;
+		lapic_notify(apic);
+	}
 	write_tpr(apic, (u8)(value << 4));
 }

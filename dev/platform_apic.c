@@ -204,6 +204,30 @@ void platform_vcpu_init(struct vcpu *vcpu)
 	lapic_reset_registers(lapic_of(vcpu));
 }
 
+void platform_apic_give(struct vcpu *vcpu, struct apic_help *help)
+{
+	lapic_give(lapic_of(vcpu), vcpu->apic_page, vcpu->apic_helps, help);
+}
+
+void platform_apic_take(struct vcpu *vcpu)
+{
+	lapic_take(lapic_of(vcpu));
+}
+
+void platform_apic_written(struct vcpu *vcpu, u32 offset)
+{
+	spin_lock(&vcpu->vm->dev_lock);
+	lapic_page_written(lapic_of(vcpu), vcpu->apic_page, offset);
+	spin_unlock(&vcpu->vm->dev_lock);
+}
+
+void platform_apic_ended(struct vcpu *vcpu, u8 vector)
+{
+	spin_lock(&vcpu->vm->dev_lock);
+	lapic_ended(lapic_of(vcpu), vector);
+	spin_unlock(&vcpu->vm->dev_lock);
+}
+
 u64 platform_apic_base_read(const struct vcpu *vcpu)
 {
 	return lapic_read_base(lapic_of(vcpu));

@@ -50,6 +50,10 @@ bool platform_ioapic_deliver(void *ctx, const struct lapic_ipi *message, bool le
 bool platform_intr_pending(const struct vcpu *vcpu);
 int platform_intr_ack(struct vcpu *vcpu);
 void platform_vcpu_init(struct vcpu *vcpu);
+void platform_apic_give(struct vcpu *vcpu, struct apic_help *help);
+void platform_apic_take(struct vcpu *vcpu);
+void platform_apic_written(struct vcpu *vcpu, u32 offset);
+void platform_apic_ended(struct vcpu *vcpu, u8 vector);
 u64 platform_apic_base_read(const struct vcpu *vcpu);
 bool platform_apic_base_write(struct vcpu *vcpu, u64 value);
 bool platform_apic_msr_read(struct vcpu *vcpu, u32 msr, u64 *value);

@@ -168,6 +168,8 @@ static void print_vcpu(const struct vcpu *vcpu)
 		[EXIT_UD] = "ud",
 		[EXIT_EXCEPTION] = "exception",
 		[EXIT_SHUTDOWN] = "shutdown",
+		[EXIT_APIC_WRITE] = "apic-write",
+		[EXIT_APIC_EOI] = "apic-eoi",
 		[EXIT_EMULATE] = "emulate",
 		[EXIT_ENTRY_FAILED] = "entry-failed",
 	};

@@ -76,7 +76,7 @@ static int svm_permission_maps(void)
 	return 0;
 }
 
-static int svm_setup(void)
+static int svm_setup(bool apic_help __unused)
 {
 	struct cpuid r = cpuid(CPUID_SVM, 0);
 	int err = frame_owner_register(&svm_owner, "svm");
@@ -134,6 +134,11 @@ static void svm_load(struct vcpu *vcpu __unused)
 }
 
 static void svm_put(struct vcpu *vcpu __unused)
+{
+}
+
+/* AVIC is not used: vcpu->apic_page stays NULL. */
+static void svm_set_apic(struct vcpu *vcpu __unused, const struct apic_help *help __unused)
 {
 }
 

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "lib/addr.h"
+#include "vm/apic_help.h"
 #include "vm/exit.h"
 #include "vm/insn.h"
 #include "vm/paging.h"
@@ -64,7 +65,8 @@ struct fetch_state {
 	/* NULL when this CPU can, otherwise why not, in one line. Changes nothing. */                    \
 	BACKEND_OP(const char *, probe, (void))                                                           \
 	/* Once, before any cpu_enable: tables all CPUs share. 0 or E_NOMEM. */                           \
-	BACKEND_OP(int, setup, (void))                                                                    \
+	/* apic_help: may CPUs run local APICs? */                                                        \
+	BACKEND_OP(int, setup, (bool apic_help))                                                          \
 	/* What the CPU can do with second-level tables. */                                               \
 	BACKEND_OP(void, tdp_config, (struct tdp_config * config))                                        \
 	/* Must guest memory have a page directory at GUEST_IDENTITY_MAP? */                              \
@@ -116,6 +118,8 @@ struct fetch_state {
 	BACKEND_OP(void, set_pdptes, (struct vcpu * vcpu, const u64 *pdptes))                             \
 	/* Guest TSC = host TSC + offset. */                                                              \
 	BACKEND_OP(void, set_tsc_offset, (struct vcpu * vcpu, u64 offset))                                \
+	/* Where vcpu->apic_page: what of the local APIC the CPU runs from the next entry on. */          \
+	BACKEND_OP(void, set_apic, (struct vcpu * vcpu, const struct apic_help *help))                    \
 	/* The last exit in the manual's words, for reports. */                                           \
 	BACKEND_OP(void, describe_exit, (const struct vcpu *vcpu, char *buf, size_t size))
 

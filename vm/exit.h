@@ -28,6 +28,8 @@ enum exit_kind {
 	EXIT_UD, /* an instruction this VM does not have: #UD */
 	EXIT_EXCEPTION, /* an intercepted exception: the guest's own, to be handed back */
 	EXIT_SHUTDOWN, /* triple fault */
+	EXIT_APIC_WRITE, /* the CPU, which runs the local APIC, has put a write in its page only */
+	EXIT_APIC_EOI, /* and an interrupt has ended that others want to know of */
 	EXIT_EMULATE, /* not entered: the CPU cannot run a guest in this state */
 	EXIT_ENTRY_FAILED, /* the CPU refused the guest state */
 	EXIT_KINDS
@@ -67,6 +69,8 @@ struct vm_exit {
 			u8 vector;
 			u32 error;
 		} exception;
+		u16 apic_offset; /* of EXIT_APIC_WRITE, in the page */
+		u8 apic_vector; /* of EXIT_APIC_EOI */
 		struct {
 			u16 selector;
 			enum task_by by;

@@ -124,6 +124,8 @@ void (*const exit_handlers[EXIT_KINDS])(struct vcpu *vcpu, const struct vm_exit 
 	[EXIT_UD] = exit_ud,
 	[EXIT_EXCEPTION] = exit_exception,
 	[EXIT_SHUTDOWN] = exit_shutdown,
+	[EXIT_APIC_WRITE] = exit_apic_write,
+	[EXIT_APIC_EOI] = exit_apic_eoi,
 	[EXIT_EMULATE] = exit_emulate,
 	[EXIT_ENTRY_FAILED] = exit_entry_failed,
 };

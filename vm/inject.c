@@ -45,6 +45,18 @@ static void inject_interrupt(struct vcpu *vcpu)
 	vcpu->halted = false;
 }
 
+/* Without vcpu->window none is asked for. */
+static inline void want_windows(struct vcpu *vcpu, bool interrupt)
+{
+	u32 wanted = vcpu->signals | interrupt;
+
+	if (!(wanted | vcpu->window))
+		return;
+	backend->want_window(vcpu, EVENT_NMI, vcpu->signals);
+	backend->want_window(vcpu, EVENT_INTR, interrupt);
+	vcpu->window = wanted;
+}
+
 /* dev_lock held. */
 static void choose_event(struct vcpu *vcpu)
 {
@@ -61,14 +73,17 @@ static void choose_event(struct vcpu *vcpu)
 		inject_interrupt(vcpu);
 		interrupt = platform->intr_pending(vcpu);
 	}
-	backend->want_window(vcpu, EVENT_NMI, vcpu->signals);
-	backend->want_window(vcpu, EVENT_INTR, interrupt);
-	vcpu->window = interrupt || vcpu->signals;
+	/* What the CPU delivers needs no window. One that sleeps must see what would wake it. */
+	if (unlikely(vcpu->apic_page) && !vcpu->halted && vcpu_give_apic(vcpu))
+		interrupt = platform->intr_pending(vcpu);
+	want_windows(vcpu, interrupt);
 }
 
 void vcpu_update_events(struct vcpu *vcpu)
 {
 	spin_lock(&vcpu->vm->dev_lock);
+	if (unlikely(vcpu->apic_given))
+		vcpu_take_apic_locked(vcpu);
 	if (unlikely(vcpu->signals & ~SIGNAL_NMI))
 		vcpu_take_signals(vcpu);
 	if (likely(!vcpu->waits))

@@ -21,6 +21,7 @@ void vcpu_reset(struct vcpu *vcpu)
 	vcpu->waits = vcpu->halted = vcpu->deaf = vcpu->index != 0;
 	vcpu->window = vcpu->in_shadow = vcpu->between = false;
 	fetch_memo_forget(&vcpu->memo);
+	vcpu->apic_given = false;
 	vcpu->tsc_aux = 0;
 	vcpu->xcr0 = 1;
 	memset(vcpu->dr, 0, sizeof(vcpu->dr));

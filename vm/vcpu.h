@@ -125,6 +125,15 @@ void vcpu_exception(struct vcpu *vcpu, u8 vector);
 void vcpu_exception_error(struct vcpu *vcpu, u8 vector, u32 error);
 void vcpu_page_fault(struct vcpu *vcpu, u64 addr, u32 error);
 
+/* dev_lock held, and the APIC is given. */
+void vcpu_take_apic_locked(struct vcpu *vcpu);
+
+/*
+ * dev_lock held, and the APIC is not given: have the CPU run it from the next entry on, as far as it
+ * can. True: it delivers the APIC's interrupts.
+ */
+bool vcpu_give_apic(struct vcpu *vcpu);
+
 /* Decide what the next entry delivers and which windows are asked for. */
 void vcpu_update_events(struct vcpu *vcpu);
 
@@ -141,6 +150,8 @@ void exit_cr_access(struct vcpu *vcpu, const struct vm_exit *exit);
 void exit_dr_access(struct vcpu *vcpu, const struct vm_exit *exit);
 void exit_task_switch(struct vcpu *vcpu, const struct vm_exit *exit);
 void exit_xsetbv(struct vcpu *vcpu, const struct vm_exit *exit);
+void exit_apic_write(struct vcpu *vcpu, const struct vm_exit *exit);
+void exit_apic_eoi(struct vcpu *vcpu, const struct vm_exit *exit);
 void exit_emulate(struct vcpu *vcpu, const struct vm_exit *exit);
 
 /* Execute the instruction at RIP, which has exited because it touches device memory. */

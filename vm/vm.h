@@ -77,6 +77,9 @@ struct vcpu {
 	bool waits; /* [devices] for a start-up IPI */
 	bool deaf; /* [devices] no interrupt can wake it: counted in vm->deaf */
 	u64 tsc_offset; /* [self] its TSC minus the boot CPU's */
+	void *apic_page; /* [const] where the CPU can run its local APIC; NULL: it cannot */
+	u32 apic_helps; /* [const] with the page: bits of enum apic_helper */
+	bool apic_given; /* [self] the page has it, at least in part */
 	struct io_region local; /* [self] device memory that each vCPU has its own of */
 	struct timer_queue timers; /* of its own devices; of the first: of the VM's others too */
 	u64 armed; /* [atomic] the first of its timers that its home knows of */
@@ -140,6 +143,15 @@ struct platform_ops {
 	void (*tsc_changed)(struct vcpu *vcpu); /* the vCPU has written its TSC */
 	u8 (*tpr_read)(const struct vcpu *vcpu); /* CR8 */
 	void (*tpr_write)(struct vcpu *vcpu, u8 value);
+	/*
+	 * Let the CPU run the local APIC in vcpu->apic_page, as far as vcpu->apic_helps says that it can
+	 * and the APIC's state allows; and take it back, before anything else is asked of it.
+	 */
+	void (*apic_give)(struct vcpu *vcpu, struct apic_help *help);
+	void (*apic_take)(struct vcpu *vcpu);
+	/* What these exits tell of, when it has been taken back. They take dev_lock. */
+	void (*apic_written)(struct vcpu *vcpu, u32 offset);
+	void (*apic_ended)(struct vcpu *vcpu, u8 vector);
 	bool (*console_input)(struct vm *vm, u8 byte); /* false: keep it until room() */
 	u32 apic_timer_khz; /* what a local APIC's timer divides */
 	gpa_t rsdp; /* where reset() puts the ACPI root pointer */
@@ -206,6 +218,12 @@ static inline bool vcpu_may_enter(struct vcpu *vcpu)
 	}
 	return true;
 }
+
+/*
+ * Called by a back end after an exit, when the CPU runs the local APIC: what handles the exit may want to
+ * use it.
+ */
+void vcpu_take_apic(struct vcpu *vcpu);
 
 /* Where an image handed over by the boot loader lies. */
 struct vm_module {

@@ -93,12 +93,9 @@ static const char *vmx_probe(void)
 	return NULL;
 }
 
-#define BITMAP_READ 0u
-#define BITMAP_WRITE 2048u
 #define BITMAP_HIGH 1024u
 
-/* Let the guest access msr without an exit. */
-static void bitmap_open(u8 *map, u32 msr, u32 part)
+void vmx_bitmap_open(u8 *map, u32 msr, enum vmx_bitmap_part part)
 {
 	u32 bit = msr & 0x1fff;
 
@@ -116,15 +113,15 @@ static int vmx_permission_maps(void)
 	map = hpa_to_ptr(vmx_msr_bitmap);
 	memset(map, 0xff, PAGE_SIZE);
 	for (u32 i = 0; i < ARRAY_SIZE(read_write); i++) {
-		bitmap_open(map, read_write[i], BITMAP_READ);
-		bitmap_open(map, read_write[i], BITMAP_WRITE);
+		vmx_bitmap_open(map, read_write[i], BITMAP_READ);
+		vmx_bitmap_open(map, read_write[i], BITMAP_WRITE);
 	}
 	for (u32 i = 0; i < ARRAY_SIZE(read_only); i++)
-		bitmap_open(map, read_only[i], BITMAP_READ);
+		vmx_bitmap_open(map, read_only[i], BITMAP_READ);
 	return 0;
 }
 
-static int vmx_setup(void)
+static int vmx_setup(bool apic_help)
 {
 	int err = frame_owner_register(&vmx_owner, "vmx");
 	u32 shift = VMX_MISC_TIMER_SHIFT(rdmsr(MSR_VMX_MISC));
@@ -149,7 +146,9 @@ static int vmx_setup(void)
 		 vmx_controls.words[WORD_PIN] & PIN_PREEMPTION_TIMER ? "yes" : "no");
 	if (vmx_restricted())
 		log_info("vmx: no unrestricted guest: real mode is emulated");
-	return err ? err : vmx_permission_maps();
+	if (!err)
+		err = vmx_permission_maps();
+	return err ? err : vmx_apic_setup(apic_help);
 }
 
 /* Firmware may have left it to us, CPU by CPU. */

@@ -8,9 +8,9 @@
 
 /*
  * ON and OFF are needed so; AT_TIMES starts off, but must be there to be turned on, and not be on
- * always.
+ * always. SOMETIMES is AT_TIMES that may be missing.
  */
-enum need { ON, OFF, IF_THERE, AT_TIMES };
+enum need { ON, OFF, IF_THERE, AT_TIMES, SOMETIMES };
 
 static const struct {
 	u8 word;
@@ -73,13 +73,18 @@ static void refuse_unknown(const struct vmx_capabilities *can, struct list *list
 	}
 }
 
+static bool must_go_off(enum need need)
+{
+	return need == OFF || need == AT_TIMES || need == SOMETIMES;
+}
+
 /* Does a control, as this CPU has it, not do for need? */
 static bool is_missing(enum need need, bool can_be_on, bool must_be_on)
 {
 	/* Bits that must be on and may not are what a broken virtual machine's firmware says. */
 	if (must_be_on && !can_be_on)
 		return true;
-	if (must_be_on && (need == OFF || need == AT_TIMES))
+	if (must_be_on && must_go_off(need))
 		return true;
 	return !can_be_on && (need == ON || need == AT_TIMES);
 }
@@ -101,8 +106,10 @@ bool vmx_controls_choose(const struct vmx_capabilities *can, struct vmx_controls
 	struct list list = { .text = text, .size = size };
 
 	text[0] = '\0';
-	for (u32 word = 0; word < WORD_COUNT; word++)
+	for (u32 word = 0; word < WORD_COUNT; word++) {
 		out->words[word] = (u32)can->words[word];
+		out->sometimes[word] = 0;
+	}
 	for (u32 i = 0; i < ARRAY_SIZE(controls); i++) {
 		u32 word = controls[i].word, bit = controls[i].bit;
 		bool can_be_on = can->words[word] >> 32 & bit, must_be_on = can->words[word] & bit;
@@ -110,13 +117,47 @@ bool vmx_controls_choose(const struct vmx_capabilities *can, struct vmx_controls
 
 		if (is_missing(need, can_be_on, must_be_on))
 			add(&list, controls[i].name,
-			    need == OFF || (must_be_on && need == AT_TIMES) ? " off" : "");
+			    need == OFF || (must_be_on && must_go_off(need)) ? " off" : "");
 		if (can_be_on && (need == ON || need == IF_THERE))
 			out->words[word] |= bit;
+		if (can_be_on && need == SOMETIMES)
+			out->sometimes[word] |= bit;
 	}
 	choose_dependent(can, out, &list);
 	refuse_unknown(can, &list);
 	return !list.used;
+}
+
+u32 vmx_apic_proc(enum apic_helper helper)
+{
+	return helper == APIC_SOFTWARE ? 0 : PROC_TPR_SHADOW;
+}
+
+u32 vmx_apic_proc2(enum apic_helper helper)
+{
+	if (helper != APIC_X2APIC)
+		return 0;
+	return PROC2_X2APIC_MODE | PROC2_APIC_REGISTERS | PROC2_INTR_DELIVERY;
+}
+
+u32 vmx_apic_helps(const struct vmx_controls *chosen)
+{
+	const u32 *has = chosen->sometimes;
+	u32 helps = 0;
+
+	for (u32 i = APIC_TPR_SHADOW; i < APIC_HELPERS; i++) {
+		enum apic_helper helper = (enum apic_helper)i;
+
+		if (vmx_apic_proc(helper) & ~has[WORD_PROC] ||
+		    vmx_apic_proc2(helper) & ~has[WORD_PROC2])
+			continue;
+		/* What is emulated needs interrupts that are not the CPU's. */
+		if (helper != APIC_TPR_SHADOW &&
+		    !(chosen->words[WORD_PROC2] & PROC2_UNRESTRICTED_GUEST))
+			continue;
+		helps |= 1u << i;
+	}
+	return helps;
 }
 
 /* The name of one bit of a word, or the word and the bit. */
@@ -142,10 +183,10 @@ bool vmx_controls_fit(const struct vmx_capabilities *can, const struct vmx_contr
 	text[0] = '\0';
 	for (u32 word = 0; word < WORD_COUNT; word++) {
 		u32 may = (u32)(can->words[word] >> 32), must = (u32)can->words[word];
-		u32 on = chosen->words[word];
+		u32 on = chosen->words[word], sometimes = chosen->sometimes[word];
 
 		for (u32 bit = 1; bit; bit <<= 1) {
-			if (on & bit & ~may)
+			if ((on | sometimes) & bit & ~may)
 				add_bit(&list, word, bit, "");
 			else if (must & bit & ~on)
 				add_bit(&list, word, bit, " off");

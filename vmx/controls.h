@@ -6,6 +6,7 @@
 #pragma once
 
 #include "lib/types.h"
+#include "vm/apic_help.h"
 
 enum vmx_word { WORD_PIN, WORD_PROC, WORD_PROC2, WORD_EXIT, WORD_ENTRY, WORD_COUNT };
 
@@ -24,8 +25,9 @@ enum vmx_word { WORD_PIN, WORD_PROC, WORD_PROC2, WORD_EXIT, WORD_ENTRY, WORD_COU
 	CONTROL(PROC, RDTSC_EXITING, 12, OFF)           \
 	CONTROL(PROC, CR3_LOAD_EXITING, 15, OFF)        \
 	CONTROL(PROC, CR3_STORE_EXITING, 16, OFF)       \
-	CONTROL(PROC, CR8_LOAD_EXITING, 19, ON)         \
-	CONTROL(PROC, CR8_STORE_EXITING, 20, ON)        \
+	CONTROL(PROC, CR8_LOAD_EXITING, 19, AT_TIMES)   \
+	CONTROL(PROC, CR8_STORE_EXITING, 20, AT_TIMES)  \
+	CONTROL(PROC, TPR_SHADOW, 21, SOMETIMES)        \
 	CONTROL(PROC, NMI_WINDOW, 22, AT_TIMES)         \
 	CONTROL(PROC, MOV_DR_EXITING, 23, ON)           \
 	CONTROL(PROC, ALL_IO_EXITING, 24, ON)           \
@@ -35,9 +37,12 @@ enum vmx_word { WORD_PIN, WORD_PROC, WORD_PROC2, WORD_EXIT, WORD_ENTRY, WORD_COU
 	CONTROL(PROC, SECONDARY_CONTROLS, 31, ON)       \
 	CONTROL(PROC2, EPT, 1, ON)                      \
 	CONTROL(PROC2, RDTSCP, 3, IF_THERE)             \
+	CONTROL(PROC2, X2APIC_MODE, 4, SOMETIMES)       \
 	CONTROL(PROC2, VPID, 5, IF_THERE)               \
 	CONTROL(PROC2, WBINVD_EXITING, 6, IF_THERE)     \
 	CONTROL(PROC2, UNRESTRICTED_GUEST, 7, IF_THERE) \
+	CONTROL(PROC2, APIC_REGISTERS, 8, SOMETIMES)    \
+	CONTROL(PROC2, INTR_DELIVERY, 9, SOMETIMES)     \
 	CONTROL(PROC2, PML, 17, IF_THERE)               \
 	CONTROL(EXIT, SAVE_DEBUG, 2, ON)                \
 	CONTROL(EXIT, HOST_64_BIT, 9, ON)               \
@@ -59,6 +64,8 @@ enum {
 
 struct vmx_controls {
 	u32 words[WORD_COUNT]; /* by enum vmx_word */
+	u32 sometimes
+		[WORD_COUNT]; /* of those that may be missing, what can be turned on at times */
 };
 
 /*
@@ -75,6 +82,13 @@ struct vmx_capabilities {
  */
 bool vmx_controls_choose(const struct vmx_capabilities *can, struct vmx_controls *out, char *text,
 			 size_t size);
+
+/* What the CPU can do of a local APIC, with these controls: bits of enum apic_helper. */
+u32 vmx_apic_helps(const struct vmx_controls *chosen);
+
+/* The bits of PROC and PROC2 that have it do so; those of PROC are instead of the CR8 exits. */
+u32 vmx_apic_proc(enum apic_helper helper);
+u32 vmx_apic_proc2(enum apic_helper helper);
 
 /*
  * May another CPU use the control words that were chosen? False: text names those that it cannot

@@ -50,6 +50,8 @@ static const struct {
 	KIND(MWAIT, EXIT_UD),
 	KIND(MONITOR, EXIT_UD),
 	KIND(PAUSE, EXIT_PAUSE),
+	KIND_MORE(TPR_THRESHOLD, EXIT_INTR_WINDOW),
+	KIND_MORE(EOI, EXIT_APIC_EOI),
 	KIND_MORE(EPT_VIOLATION, EXIT_TDP_FAULT),
 	KIND_MORE(EPT_MISCONFIG, EXIT_TDP_FAULT),
 	KIND_MORE(PML_FULL, EXIT_HOST),
@@ -58,6 +60,7 @@ static const struct {
 	KIND(INVVPID, EXIT_UD),
 	KIND(WBINVD, EXIT_NOP),
 	KIND(XSETBV, EXIT_XSETBV),
+	KIND_MORE(APIC_WRITE, EXIT_APIC_WRITE),
 	KIND(VMFUNC, EXIT_UD),
 };
 
@@ -185,6 +188,12 @@ static __noinline void decode_more(struct vcpu *vcpu, u32 reason, struct vm_exit
 		break;
 	case VMX_EXIT_INTR_WINDOW:
 		vmx_want_window(vcpu, EVENT_INTR, false);
+		break;
+	case VMX_EXIT_EOI:
+		exit->apic_vector = (u8)vmcs_read_natural(VMCS_EXIT_QUALIFICATION);
+		break;
+	case VMX_EXIT_APIC_WRITE:
+		exit->apic_offset = vmcs_read_natural(VMCS_EXIT_QUALIFICATION) & 0xfff;
 		break;
 	case VMX_EXIT_NMI_WINDOW:
 		vmx_want_window(vcpu, EVENT_NMI, false);

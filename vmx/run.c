@@ -107,6 +107,7 @@ static __forceinline struct vcpu *enter(struct vcpu *vcpu, struct vm_exit *exit)
 	vmx->refused = false;
 	if (unlikely(vmx->changed) && !vmx_fits(vcpu)) {
 		vmx_not_entered(vcpu, exit);
+		vcpu_take_apic(vcpu);
 		return vcpu;
 	}
 	atomic_store(&cpu->nmi_seen, 0u);

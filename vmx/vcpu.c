@@ -41,13 +41,15 @@ int vmx_vcpu_create(struct vcpu *vcpu)
 	if (!vmx)
 		return E_NOMEM;
 	vmx->pml = kzalloc(PAGE_SIZE);
-	if (!vmx->pml || frame_alloc_zeroed(&vmx_owner, &vmx->vmcs_hpa)) {
+	vcpu->control = vmx;
+	if (vmx_apic_create(vcpu) || !vmx->pml || frame_alloc_zeroed(&vmx_owner, &vmx->vmcs_hpa)) {
+		vmx_apic_destroy(vcpu);
 		kfree(vmx->pml, PAGE_SIZE);
 		kfree(vmx, sizeof(*vmx));
+		vcpu->control = NULL;
 		return E_NOMEM;
 	}
 	*(u32 *)hpa_to_ptr(vmx->vmcs_hpa) = vmx_revision;
-	vcpu->control = vmx;
 	return 0;
 }
 
@@ -56,6 +58,7 @@ void vmx_vcpu_destroy(struct vcpu *vcpu)
 	struct vmx_vcpu *vmx = vmx_of(vcpu);
 
 	frame_free(&vmx_owner, LEVEL_4K, vmx->vmcs_hpa);
+	vmx_apic_destroy(vcpu);
 	kfree(vmx->pml, PAGE_SIZE);
 	kfree(vmx, sizeof(*vmx));
 	vcpu->control = NULL;
@@ -120,7 +123,8 @@ static void set_controls(const struct vmx_vcpu *vmx)
 	const u32 *words = vmx_controls.words;
 
 	vmcs_write32(VMCS_PIN_CONTROLS, words[WORD_PIN]);
-	vmcs_write32(VMCS_PROC_CONTROLS, words[WORD_PROC]);
+	vmcs_write32(VMCS_PROC_CONTROLS,
+		     words[WORD_PROC] | PROC_CR8_LOAD_EXITING | PROC_CR8_STORE_EXITING);
 	vmcs_write32(VMCS_PROC_CONTROLS2, words[WORD_PROC2]);
 	vmcs_write32(VMCS_EXIT_CONTROLS, words[WORD_EXIT]);
 	vmcs_write32(VMCS_ENTRY_CONTROLS, words[WORD_ENTRY]);
@@ -206,6 +210,7 @@ void vmx_vcpu_reset(struct vcpu *vcpu)
 	vmx_set_reg(vcpu, VREG_PAT, PAT_RESET);
 	vmx_set_reg(vcpu, VREG_DR6, DR6_RESET);
 	vmx_set_reg(vcpu, VREG_DR7, DR7_FIXED_1);
+	vmx_apic_reset(vcpu);
 	vmx->intr_window = vmx->nmi_window = vmx->pauses = vmx->injected = false;
 	vmx_flush(vcpu);
 }

@@ -109,6 +109,8 @@ VMCS_ACCESSORS(_natural, u64, VMCS_NATURAL)
 	EXIT(MONITOR, 39)       \
 	EXIT(PAUSE, 40)         \
 	EXIT(MACHINE_CHECK, 41) \
+	EXIT(TPR_THRESHOLD, 43) \
+	EXIT(EOI, 45)           \
 	EXIT(EPT_VIOLATION, 48) \
 	EXIT(EPT_MISCONFIG, 49) \
 	EXIT(PML_FULL, 62)      \
@@ -117,6 +119,7 @@ VMCS_ACCESSORS(_natural, u64, VMCS_NATURAL)
 	EXIT(INVVPID, 53)       \
 	EXIT(WBINVD, 54)        \
 	EXIT(XSETBV, 55)        \
+	EXIT(APIC_WRITE, 56)    \
 	EXIT(VMFUNC, 59)
 
 enum vmx_exit_reason {

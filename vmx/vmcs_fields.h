@@ -17,6 +17,7 @@
 	FIELD(GUEST_GS, 0x080a)               \
 	FIELD(GUEST_LDTR, 0x080c)             \
 	FIELD(GUEST_TR, 0x080e)               \
+	FIELD(GUEST_INTR_STATUS, 0x0810)      \
 	FIELD(GUEST_PML_INDEX, 0x0812)        \
 	FIELD(HOST_ES, 0x0c00)                \
 	FIELD(HOST_CS, 0x0c02)                \
@@ -28,7 +29,12 @@
 	FIELD(MSR_BITMAP, 0x2004)             \
 	FIELD(PML_ADDRESS, 0x200e)            \
 	FIELD(TSC_OFFSET, 0x2010)             \
+	FIELD(VIRTUAL_APIC_PAGE, 0x2012)      \
 	FIELD(EPT_POINTER, 0x201a)            \
+	FIELD(EOI_EXITS0, 0x201c)             \
+	FIELD(EOI_EXITS1, 0x201e)             \
+	FIELD(EOI_EXITS2, 0x2020)             \
+	FIELD(EOI_EXITS3, 0x2022)             \
 	FIELD(GUEST_PHYSICAL_ADDRESS, 0x2400) \
 	FIELD(LINK_POINTER, 0x2800)           \
 	FIELD(GUEST_DEBUGCTL, 0x2802)         \
@@ -54,6 +60,7 @@
 	FIELD(ENTRY_EVENT, 0x4016)            \
 	FIELD(ENTRY_EVENT_ERROR, 0x4018)      \
 	FIELD(ENTRY_INSN_LENGTH, 0x401a)      \
+	FIELD(TPR_THRESHOLD, 0x401c)          \
 	FIELD(PROC_CONTROLS2, 0x401e)         \
 	FIELD(INSTRUCTION_ERROR, 0x4400)      \
 	FIELD(EXIT_REASON, 0x4402)            \

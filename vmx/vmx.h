@@ -31,6 +31,7 @@ struct vmx_vcpu {
 	bool intr_window, nmi_window; /* [self] asked for by want_window */
 	bool pauses; /* [self] asked for by want_pauses */
 	bool injected; /* [self] the next entry delivers an event */
+	u8 helper; /* [self] enum apic_helper: what the controls say */
 	bool changed; /* [self] restricted: see whether VMX can enter it */
 	bool identity; /* [self] restricted: its paging is off, and cr3 is its CR3 */
 	u64 cr3; /* [self] */
@@ -57,6 +58,9 @@ extern u64 vmx_ept_caps; /* MSR_VMX_EPT_VPID */
  * One emulator holds interrupts back while a guest that was entered with IF=0 runs.
  */
 extern u32 vmx_revision, vmx_slice;
+/* Let the guest read or write msr without an exit. */
+enum vmx_bitmap_part { BITMAP_READ = 0, BITMAP_WRITE = 2048 };
+void vmx_bitmap_open(u8 *map, u32 msr, enum vmx_bitmap_part part);
 extern hpa_t vmx_msr_bitmap; /* shared by all vCPUs: default-closed */
 extern struct frame_owner vmx_owner;
 
@@ -106,6 +110,18 @@ void vmx_block_nmis(struct vcpu *vcpu, bool block);
 void vmx_clear_shadow(struct vcpu *vcpu);
 /* An event in the manual's format, with its error code in a field of its own. */
 void vmx_decode_event(u32 info, enum vmcs_field error, struct vm_event *event);
+
+/* apic.c */
+/* Which help with local APICs there is, and may be used: log it, and prepare what all vCPUs share. E_NOMEM. */
+int vmx_apic_setup(bool help);
+/* E_NOMEM. */
+int vmx_apic_create(struct vcpu *vcpu);
+void vmx_apic_destroy(struct vcpu *vcpu);
+/* The control words have just been set, so that software runs it. */
+void vmx_apic_reset(struct vcpu *vcpu);
+void vmx_set_apic(struct vcpu *vcpu, const struct apic_help *help);
+/* After an exit while the CPU runs the local APIC. */
+void vmx_apic_exited(struct vcpu *vcpu, const struct vm_exit *exit);
 
 /* run.c, exit.c */
 void vmx_run(struct vcpu *vcpu);

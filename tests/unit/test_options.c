@@ -34,6 +34,7 @@ static void assert_defaults(void)
 	assert_int_equal(options.console_baud, 115200);
 	assert_int_equal(options.log, LOG_INFO);
 	assert_true(options.tdp);
+	assert_true(options.apicv);
 	assert_int_equal(options.on_idle, ON_IDLE_SHELL);
 	assert_int_equal(options.cpus, OPTIONS_ALL_CPUS);
 	assert_int_equal(options.escape, 0x1d);
@@ -55,12 +56,13 @@ static void test_defaults(void **state)
 static void test_all(void **state)
 {
 	(void)state;
-	parse("sill.elf console=com2 log=debug tdp=off on-idle=debug-exit cpus=3 selftest=1 escape=^a");
+	parse("sill.elf console=com2 log=debug tdp=off on-idle=debug-exit cpus=3 selftest=1 escape=^a apicv=off");
 	assert_string_equal(host_log, "");
 	assert_int_equal(options.console_port, 0x2f8);
 	assert_int_equal(options.console_baud, 115200);
 	assert_int_equal(options.log, LOG_DEBUG);
 	assert_false(options.tdp);
+	assert_false(options.apicv);
 	assert_int_equal(options.on_idle, ON_IDLE_DEBUG_EXIT);
 	assert_int_equal(options.cpus, 3);
 	assert_int_equal(options.escape, 1);
@@ -193,6 +195,9 @@ static void test_wrong(void **state)
 		"log",
 		"tdp=on",
 		"tdp=",
+		"apicv=",
+		"apicv=on",
+		"apicv",
 		"on-idle=halt",
 		"on-idle=",
 		"cpus=0",

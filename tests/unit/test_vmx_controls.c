@@ -137,6 +137,63 @@ static void test_unknown_ones_that_must_be_on(void **state)
 	choose(&can, &c, "ENTRY bits 1000 off");
 }
 
+/* As a CPU has it that helps with local APICs in every way. */
+static struct vmx_capabilities skylake_apicv(void)
+{
+	struct vmx_capabilities can = skylake;
+
+	can.words[WORD_PROC2] |= (u64)vmx_apic_proc2(APIC_X2APIC) << 32;
+	return can;
+}
+
+static u32 helps(const struct vmx_capabilities *can)
+{
+	struct vmx_controls c;
+
+	choose(can, &c, "");
+	assert_false(c.words[WORD_PROC] & PROC_TPR_SHADOW);
+	assert_false(c.words[WORD_PROC2] & vmx_apic_proc2(APIC_X2APIC));
+	return vmx_apic_helps(&c);
+}
+
+/* Each part of the help takes all that VM entry wants beside it. */
+static void test_apic_help(void **state)
+{
+	static const u32 proc2[] = { PROC2_X2APIC_MODE, PROC2_APIC_REGISTERS, PROC2_INTR_DELIVERY,
+				     PROC2_UNRESTRICTED_GUEST };
+	const u32 shadow = 1u << APIC_TPR_SHADOW, all = shadow | 1u << APIC_X2APIC;
+	struct vmx_capabilities can = skylake_apicv();
+
+	(void)state;
+	assert_int_equal(helps(&can), all);
+	for (u32 i = 0; i < ARRAY_SIZE(proc2); i++) {
+		can = skylake_apicv();
+		can.words[WORD_PROC2] &= ~((u64)proc2[i] << 32);
+		assert_int_equal(helps(&can), shadow);
+	}
+	can = skylake_apicv();
+	can.words[WORD_PROC] &= ~((u64)PROC_TPR_SHADOW << 32);
+	assert_int_equal(helps(&can), 0);
+	assert_int_equal(vmx_apic_proc(APIC_SOFTWARE) | vmx_apic_proc2(APIC_SOFTWARE), 0);
+	assert_int_equal(vmx_apic_proc2(APIC_TPR_SHADOW), 0);
+}
+
+/* What the first CPU uses at times another one must have too, unless it may not be used. */
+static void test_apic_help_on_another_cpu(void **state)
+{
+	struct vmx_capabilities other = skylake_apicv();
+	struct vmx_controls c;
+	char text[100];
+
+	(void)state;
+	choose(&other, &c, "");
+	other.words[WORD_PROC2] &= ~((u64)PROC2_INTR_DELIVERY << 32);
+	assert_false(vmx_controls_fit(&other, &c, text, sizeof(text)));
+	assert_string_equal(text, "PROC2.INTR_DELIVERY");
+	memset(c.sometimes, 0, sizeof(c.sometimes));
+	assert_true(vmx_controls_fit(&other, &c, text, sizeof(text)));
+}
+
 static void test_dead_msrs(void **state)
 {
 	struct vmx_capabilities zero = { { 0 } }, ones;
@@ -155,9 +212,11 @@ static void test_dead_msrs(void **state)
 		whole,
 		"PROC.INTR_WINDOW off, PROC.INVLPG_EXITING off, "
 		"PROC.RDTSC_EXITING off, PROC.CR3_LOAD_EXITING off, "
-		"PROC.CR3_STORE_EXITING off, PROC.NMI_WINDOW off, PROC.PAUSE_EXITING off, ENTRY.GUEST_64_BIT off, "
-		"PIN bits ffffff80 off, PROC bits a260001 off, "
-		"PROC2 bits fffdff15 off, EXIT bits ff809000 off, "
+		"PROC.CR3_STORE_EXITING off, PROC.CR8_LOAD_EXITING off, PROC.CR8_STORE_EXITING off, "
+		"PROC.TPR_SHADOW off, PROC.NMI_WINDOW off, PROC.PAUSE_EXITING off, "
+		"PROC2.X2APIC_MODE off, PROC2.APIC_REGISTERS off, PROC2.INTR_DELIVERY off, ENTRY.GUEST_64_BIT off, "
+		"PIN bits ffffff80 off, PROC bits a060001 off, "
+		"PROC2 bits fffdfc05 off, EXIT bits ff809000 off, "
 		"ENTRY bits ffff2c00 off");
 }
 
@@ -172,6 +231,8 @@ int main(void)
 		cmocka_unit_test(test_saving_needs_the_timer),
 		cmocka_unit_test(test_what_is_wanted_at_times_must_go_off),
 		cmocka_unit_test(test_unknown_ones_that_must_be_on),
+		cmocka_unit_test(test_apic_help),
+		cmocka_unit_test(test_apic_help_on_another_cpu),
 		cmocka_unit_test(test_dead_msrs),
 	};
 
