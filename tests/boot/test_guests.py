@@ -13,7 +13,7 @@ from harness import GUESTS, KERNEL_OFFSET, TOP, Module, guest, symbols
 EXPECT = TOP / "tests/guest/expect.txt"
 # Started by a person or by other tests, and does not end by itself.
 INTERACTIVE = {"hello", "dirty", "hostile_debug", "hostile_spin", "hostile_reset", "hostile_starve",
-               "share"}
+               "share", "apic_exits"}
 GUEST_LIMIT = 120
 
 

@@ -5,17 +5,9 @@
  */
 #include "tests/guest/ipi.h"
 
+#include "tests/guest/lib/ioapic.h"
 #include "tests/guest/lib/pic.h"
 
-#define IOAPIC_BASE 0xfec00000ul
-#define IOAPIC_EOI 0x40u
-#define ENTRY_PIC 0x10u /* the two registers of an input's entry */
-#define ENTRY_PIT 0x14u
-#define ENTRY_COM1 0x18u
-#define ENTRY_LEVEL 0x8000u
-#define ENTRY_REMOTE_IRR 0x4000u
-#define ENTRY_MASKED 0x10000u
-#define ENTRY_EXTINT 0x700u
 #define SVR_QUIET_EOI 0x1000u
 #define COM1_IER 0x3f9
 #define COM1_MCR 0x3fc
@@ -24,20 +16,6 @@
 #define VEC_PIT (PIC_VECTOR + IRQ_PIT)
 
 static volatile u32 pit_ticks[SMP_MAX], pit_nmis[SMP_MAX], vectors[SMP_MAX];
-
-static u32 ioapic_read(u32 reg)
-{
-	*(volatile u32 *)IOAPIC_BASE = reg;
-	return *(volatile u32 *)(IOAPIC_BASE + 0x10);
-}
-
-static void set_entry(u32 entry, u32 dest, u32 low)
-{
-	*(volatile u32 *)IOAPIC_BASE = entry + 1;
-	*(volatile u32 *)(IOAPIC_BASE + 0x10) = dest << 24;
-	*(volatile u32 *)IOAPIC_BASE = entry;
-	*(volatile u32 *)(IOAPIC_BASE + 0x10) = low;
-}
 
 /* Acknowledged at the 8259: no end of interrupt at the local APIC. */
 static void on_pit(struct trap_frame *frame)
@@ -67,13 +45,13 @@ static void test_extint(u32 id)
 
 	for (u32 i = 0; i < cpus; i++)
 		others += i == id ? 0 : pit_ticks[i];
-	set_entry(ENTRY_PIC, id, ENTRY_EXTINT);
+	ioapic_set_entry(ENTRY_PIC, id, ENTRY_EXTINT);
 	pic_unmask(IRQ_PIT);
 	irq_enable();
 	tap_ok(WAIT_FOR(pit_ticks[id] >= before + 3), "ExtINT by the I/O APIC, to CPU %u", id);
 	irq_disable();
 	pic_mask(IRQ_PIT);
-	set_entry(ENTRY_PIC, 0, ENTRY_MASKED);
+	ioapic_set_entry(ENTRY_PIC, 0, ENTRY_MASKED);
 	settle();
 	for (u32 i = 0; i < cpus; i++)
 		others -= i == id ? 0 : pit_ticks[i];
@@ -84,9 +62,9 @@ static void test_ioapic_nmi(void)
 {
 	u32 before = pit_nmis[1];
 
-	set_entry(ENTRY_PIT, 1, ICR_NMI);
+	ioapic_set_entry(ENTRY_PIT, 1, ICR_NMI);
 	tap_ok(WAIT_FOR(pit_nmis[1] >= before + 3), "NMIs by the I/O APIC");
-	set_entry(ENTRY_PIT, 0, ENTRY_MASKED);
+	ioapic_set_entry(ENTRY_PIT, 0, ENTRY_MASKED);
 	tap_eq(pit_nmis[0], 0, "to the CPU that is meant");
 }
 
@@ -111,7 +89,7 @@ static void test_quiet_eoi(void)
 	bool waits, ended;
 
 	lapic_write(LAPIC_SVR, SVR_QUIET_EOI | SVR_ENABLE | LAPIC_SPURIOUS_VECTOR);
-	set_entry(ENTRY_COM1, 0, ENTRY_LEVEL | VEC_IRQ);
+	ioapic_set_entry(ENTRY_COM1, 0, ENTRY_LEVEL | VEC_IRQ);
 	outb(COM1_MCR, MCR_OUT2 | 3);
 	outb(COM1_IER, IER_TRANSMITTER);
 	irq_enable();
@@ -125,7 +103,7 @@ static void test_quiet_eoi(void)
 	outb(COM1_IER, 0);
 	*(volatile u32 *)(IOAPIC_BASE + IOAPIC_EOI) = VEC_IRQ;
 	ended = !(ioapic_read(ENTRY_COM1) & ENTRY_REMOTE_IRR);
-	set_entry(ENTRY_COM1, 0, ENTRY_MASKED);
+	ioapic_set_entry(ENTRY_COM1, 0, ENTRY_MASKED);
 	lapic_write(LAPIC_SVR, SVR_ENABLE | LAPIC_SPURIOUS_VECTOR);
 	tap_eq(before, 1, "a level whose end is not broadcast comes once");
 	tap_ok(waits, "its remote IRR stays");
@@ -138,7 +116,7 @@ void test_lines(void)
 	trap_set_handler(VEC_NMI, on_nmi);
 	trap_set_handler(VEC_IRQ, on_vector);
 	start_waiting(true);
-	set_entry(ENTRY_PIT, 0, ENTRY_MASKED);
+	ioapic_set_entry(ENTRY_PIT, 0, ENTRY_MASKED);
 	pit_start(0, PIT_RATE, 5966);
 	test_extint(0);
 	test_extint(1);

@@ -5,16 +5,13 @@
  */
 #include "tests/guest/ipi.h"
 
+#include "tests/guest/lib/ioapic.h"
 #include "tests/guest/lib/pic.h"
 
 #define HOPS 1000u
 #define STORM_SENDS 300u
 #define TICKS 5u
 #define TICK_COUNT 1000000u /* ns */
-
-#define IOAPIC_BASE 0xfec00000ul
-#define IOAPIC_PIT_ENTRY 0x14u
-#define ENTRY_MASKED 0x10000u
 
 static volatile u32 hops, ticks[SMP_MAX], irqs[SMP_MAX], storms[SMP_MAX], sending;
 
@@ -127,12 +124,6 @@ void test_timers(void)
 	tap_ok(all, "each CPU's own timer wakes it");
 }
 
-static void ioapic_write(u32 reg, u32 value)
-{
-	*(volatile u32 *)IOAPIC_BASE = reg;
-	*(volatile u32 *)(IOAPIC_BASE + 0x10) = value;
-}
-
 static void on_irq(struct trap_frame *frame)
 {
 	(void)frame;
@@ -146,14 +137,13 @@ static bool irq_comes_to(u32 id, u32 dest, u32 entry)
 	u32 before[SMP_MAX];
 	bool others = false;
 
-	ioapic_write(IOAPIC_PIT_ENTRY + 1, dest << 24);
 	for (u32 i = 0; i < cpus; i++)
 		before[i] = irqs[i];
-	ioapic_write(IOAPIC_PIT_ENTRY, entry | VEC_IRQ);
+	ioapic_set_entry(ENTRY_PIT, dest, entry | VEC_IRQ);
 	irq_enable();
 	WAIT_FOR(irqs[id] >= before[id] + 3);
 	irq_disable();
-	ioapic_write(IOAPIC_PIT_ENTRY, ENTRY_MASKED | VEC_IRQ);
+	ioapic_set_entry(ENTRY_PIT, dest, ENTRY_MASKED | VEC_IRQ);
 	settle();
 	for (u32 i = 0; i < cpus; i++)
 		others |= i != id && irqs[i] != before[i];

@@ -277,6 +277,7 @@ void guest_main(void)
 	test_kept();
 	test_registers();
 	test_interrupts();
+	test_lines();
 	test_deadline("x2APIC", x2apic_eoi);
 	x2apic_leave();
 	lapic_enable();

@@ -14,6 +14,8 @@
 /* Interrupts are on for a moment. */
 void open_window(void);
 
+/* x2apic_lines.c: with the other controllers. */
+void test_lines(void);
 /* x2apic_timer.c: in the mode that the APIC is in; eoi ends an interrupt there. */
 void test_deadline(const char *mode, void (*eoi)(void));
 /* x2apic_place.c: from and back to xAPIC mode, at the usual place. */

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Local APICs run by the CPU, and by Sill on such a CPU (apicv=off)."""
+
+import re
+
+import pytest
+
+import systems
+import texts
+from harness import guest
+from test_guests import GUEST_LIMIT, ends
+
+ROUNDS = 1000  # of the guest
+OFF = [("x2apic", "smp=4"), ("ipi", "smp=4"), ("cr", ""), ("hlt", ""), ("lapic", "")]
+
+
+def exits(m):
+    """Wait for the guest's question; returns how many exits it has had, by kind, and answers it."""
+    m.expect(texts.GUEST_ASKS)
+    m.send(texts.ESCAPE)
+    m.expect(texts.PROMPT)
+    m.send("vcpu\r")
+    line = m.expect(r"exits: ([^\r\n]*)\r\n" + texts.PROMPT)[1]
+    m.send("console apic_exits\r")
+    m.send("r")
+    return {kind: int(count) for kind, count in re.findall(r"([\w-]+)=(\d+)", line)}
+
+
+@systems.on("bochs-vmx")
+@pytest.mark.parametrize("words", ["", "apicv=off"])
+def test_exits(system, words):
+    """With the CPU's help next to none of what the guest does exits, without it all does."""
+    m = system(append=f"on-idle=debug-exit {words}", smp=1,
+               modules=[guest("apic_exits", "mem=16M")])
+    start, cr8, x2apic = exits(m), exits(m), exits(m)
+    ends(m, "pass")
+    by_cr8 = cr8.get("cr", 0) - start.get("cr", 0)
+    by_msr = sum(x2apic.get(kind, 0) - cr8.get(kind, 0)
+                 for kind in ("wrmsr", "rdmsr", "apic-write", "apic-eoi", "window"))
+    if words:
+        # TPR twice, SELF_IPI, EOI; and IRR is read.
+        assert (by_cr8, by_msr >= 5 * ROUNDS) == (2 * ROUNDS + 1, True)
+    else:
+        # The first use of each tells Sill that it is used.
+        assert by_cr8 <= 2
+        assert by_msr <= 10
+
+
+@systems.on("bochs-vmx")
+@pytest.mark.parametrize("name, words", OFF)
+def test_software(system, name, words):
+    m = system(append="on-idle=debug-exit apicv=off",
+               modules=[guest(name, f"mem=16M {words}")])
+    ends(m, "pass")
