@@ -9,9 +9,12 @@
 
 #define VEC_COUNT 0x61u
 #define VEC_SETTLE 0x51u /* of a lower priority */
+#define VEC_TOKEN 0x71u /* and the next one */
+#define HOPS 1000u
 
 static u32 cpus;
 static volatile u32 got[SMP_MAX], nmis[SMP_MAX];
+static volatile u32 hops[2];
 static volatile bool settled[SMP_MAX], waiting[SMP_MAX];
 
 static u32 own_id(void)
@@ -136,6 +139,46 @@ static void test_destinations(void)
 	tap_ok(each, "the one with a high task priority is passed over");
 }
 
+static void hop(u32 token)
+{
+	x2apic_eoi();
+	if (++hops[token] < HOPS)
+		x2apic_ipi((own_id() + 1) % cpus, VEC_TOKEN + token);
+}
+
+static void on_token(struct trap_frame *frame)
+{
+	(void)frame;
+	hop(0);
+}
+
+static void on_other_token(struct trap_frame *frame)
+{
+	(void)frame;
+	hop(1);
+}
+
+/* Two go round, through this CPU, which runs, and the others, which sleep. */
+static void test_tokens(void)
+{
+	u32 before, now = 0;
+
+	trap_set_handler(VEC_TOKEN, on_token);
+	trap_set_handler(VEC_TOKEN + 1, on_other_token);
+	x2apic_ipi(1, VEC_TOKEN);
+	x2apic_ipi(cpus / 2, VEC_TOKEN + 1);
+	irq_enable();
+	/* For as long as one moves: each hop may have to wait for a busy host. */
+	do {
+		before = now;
+		WAIT_FOR(hops[0] + hops[1] != before);
+		now = hops[0] + hops[1];
+	} while (now != before && now < 2 * HOPS);
+	irq_disable();
+	tap_eq(hops[0], HOPS, "a token that each sends to the next one is never lost");
+	tap_eq(hops[1], HOPS, "nor is a second one");
+}
+
 /* INIT leaves it in x2APIC mode. */
 static void test_restart(void)
 {
@@ -175,5 +218,6 @@ void test_ipis(void)
 	open_window();
 	x2apic_enter();
 	test_destinations();
+	test_tokens();
 	test_restart();
 }
