@@ -97,13 +97,19 @@ static void settle_count(struct lapic *apic, u64 now)
 		apic->timer_start += (gone - gone % apic->timer_initial) << apic->timer_shift;
 }
 
+static inline void settle_deadline(struct lapic *apic, u64 now)
+{
+	if (apic->tsc_deadline && apic->tsc_time <= now)
+		fire(apic, now);
+}
+
 /* Deliver what has expired by now. */
 static void settle(struct lapic *apic, u64 now)
 {
 	if (apic->timer_running)
 		settle_count(apic, now);
-	else if (apic->tsc_deadline && apic->tsc_time <= now)
-		fire(apic, now);
+	else
+		settle_deadline(apic, now);
 }
 
 void lapic_timer_write_lvt(struct lapic *apic, u32 entry)
@@ -164,30 +170,29 @@ u64 lapic_read_tsc_deadline(struct lapic *apic)
 	return apic->tsc_deadline;
 }
 
-/* value: of the vCPU's TSC, not 0. */
+/* value: of the vCPU's TSC; 0: none. */
 static void set_deadline(struct lapic *apic, u64 value, u64 now)
 {
 	apic->tsc_deadline = value;
-	apic->tsc_time = time_of_tsc(apic, value);
-	if (apic->tsc_time <= now)
+	if (value)
+		apic->tsc_time = time_of_tsc(apic, value);
+	if (unlikely(!value || (apic->lvt[LVT_TIMER] & LVT_MASKED)))
+		timer_cancel(&apic->timer);
+	else if (apic->tsc_time > now)
+		timer_arm(&apic->timer, apic->tsc_time);
+	if (value && apic->tsc_time <= now)
 		fire(apic, now);
-	else
-		arm(apic, now);
 }
 
 void lapic_write_tsc_deadline(struct lapic *apic, u64 value)
 {
-	u64 now = clock_ns();
+	u64 now;
 
 	if (!is_deadline(apic) || apic->stopped)
 		return;
-	settle(apic, now);
-	if (value) {
-		set_deadline(apic, value, now);
-		return;
-	}
-	apic->tsc_deadline = 0;
-	arm(apic, now);
+	now = clock_ns();
+	settle_deadline(apic, now);
+	set_deadline(apic, value, now);
 }
 
 void lapic_tsc_changed(struct lapic *apic)

@@ -251,7 +251,7 @@ void exit_rdmsr(struct vcpu *vcpu, const struct vm_exit *exit)
 	vcpu->regs.gpr[GPR_RDX] = value >> 32;
 }
 
-static void write_rule_msr(struct vcpu *vcpu, const struct vm_exit *exit, u32 msr, u64 value)
+static __noinline void write_rule_msr(struct vcpu *vcpu, const struct vm_exit *exit, u32 msr, u64 value)
 {
 	const struct msr_rule *rule = find_rule(msr);
 

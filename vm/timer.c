@@ -37,8 +37,14 @@ void timer_arm(struct timer *timer, u64 deadline)
 	struct timer *later;
 
 	spin_lock(&queue->lock);
-	list_remove(&timer->node);
 	timer->deadline = deadline;
+	/* Often it is there already, and the only one. */
+	if (queue->timers.next == &timer->node && queue->timers.prev == &timer->node) {
+		atomic_store(&queue->next, deadline);
+		spin_unlock(&queue->lock);
+		return;
+	}
+	list_remove(&timer->node);
 	/* Behind its equals, so that timers with one deadline run in the order they were armed. */
 	list_for_each(later, &queue->timers, node) {
 		if (later->deadline > deadline)

@@ -139,6 +139,8 @@ static __forceinline struct vcpu *enter(struct vcpu *vcpu, struct vm_exit *exit)
 	vcpu->regs.rflags = vmcs_read_natural(VMCS_GUEST_RFLAGS);
 	vmx_decode_exit(vcpu, exit);
 	vmx->launched |= exit->kind != EXIT_ENTRY_FAILED;
+	if (unlikely(vmx->helper != APIC_SOFTWARE))
+		vmx_apic_exited(vcpu, exit);
 	return vcpu;
 }
 
