@@ -59,26 +59,33 @@ void lapic_end_level(struct lapic *apic, u8 vector)
 		apic->host.eoi(apic->host.ctx, vector);
 }
 
-static inline void end_of_interrupt(struct lapic *apic)
+/* There is more to it: vector was level-triggered, or another one may be next. */
+static __noinline bool end_slowly(struct lapic *apic, u32 word, u64 bit)
+{
+	if (apic->tmr.bits[word] & bit)
+		lapic_end_level(apic, (u8)(word * 64 + (u32)__builtin_ctzll(bit)));
+	lapic_refresh(apic);
+	return true;
+}
+
+/* True, for lapic_write_eoi_msr(), which ends with this. */
+static inline bool end_of_interrupt(struct lapic *apic)
 {
 	struct lapic_vectors *isr = &apic->isr;
 	u32 word;
 	u64 top;
 
 	if (unlikely(!isr->words))
-		return;
+		return true;
 	word = 31 - (u32)__builtin_clz(isr->words);
-	top = BIT(63 - __builtin_clzll(isr->bits[word]));
+	top = BIT(63 ^ __builtin_clzll(isr->bits[word]));
 	isr->bits[word] ^= top;
 	if (!isr->bits[word])
 		isr->words ^= 1u << word;
-	if (unlikely(apic->tmr.bits[word] & top))
-		lapic_end_level(apic, (u8)(word * 64 + (u32)__builtin_ctzll(top)));
-	/* Mostly it was the only one. */
-	if (likely(!(apic->irr.words | isr->words)))
-		apic->ppr = apic->tpr;
-	else
-		lapic_refresh(apic);
+	if (unlikely(apic->irr.words | isr->words || apic->tmr.bits[word] & top))
+		return end_slowly(apic, word, top);
+	apic->ppr = apic->tpr;
+	return true;
 }
 
 void lapic_end_of_interrupt(struct lapic *apic)
@@ -88,10 +95,9 @@ void lapic_end_of_interrupt(struct lapic *apic)
 
 bool lapic_write_eoi_msr(struct lapic *apic)
 {
-	if (unlikely(!apic->x2apic || apic->stopped))
+	if (unlikely(!apic->x2apic))
 		return false;
-	end_of_interrupt(apic);
-	return true;
+	return unlikely(apic->stopped) || end_of_interrupt(apic);
 }
 
 /* It is active. */

@@ -208,7 +208,7 @@ int __must_check lapic_write_base(struct lapic *apic, u64 value);
 /* The register at LAPIC_MSRS + index. False: the guest is owed #GP, nothing has changed. */
 bool __must_check lapic_read_msr(struct lapic *apic, u32 index, u64 *value);
 bool __must_check lapic_write_msr(struct lapic *apic, u32 index, u64 value);
-/* 0 to the EOI register, the most frequent of all writes. False: it is to go the way of the others. */
+/* The same for 0 to the EOI register, the most frequent of all writes. */
 bool __must_check lapic_write_eoi_msr(struct lapic *apic);
 
 /* IA32_TSC_DEADLINE. Without that mode it is 0, and cannot be written. */

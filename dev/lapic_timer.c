@@ -171,7 +171,7 @@ u64 lapic_read_tsc_deadline(struct lapic *apic)
 }
 
 /* value: of the vCPU's TSC; 0: none. */
-static void set_deadline(struct lapic *apic, u64 value, u64 now)
+static inline void set_deadline(struct lapic *apic, u64 value, u64 now)
 {
 	apic->tsc_deadline = value;
 	if (value)

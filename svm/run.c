@@ -106,10 +106,10 @@ static __forceinline void decode(struct vcpu *vcpu, struct vmcb *vmcb, struct vm
 	} else {
 		exit->kind = EXIT_UNKNOWN;
 	}
-	if (code == SVM_EXIT_IOIO)
-		decode_io(vmcb, exit);
-	else if (code == SVM_EXIT_MSR)
+	if (code == SVM_EXIT_MSR)
 		exit->kind = vmcb->exit_info1 ? EXIT_WRMSR : EXIT_RDMSR;
+	else if (code == SVM_EXIT_IOIO)
+		decode_io(vmcb, exit);
 	else if (likely(code == SVM_EXIT_NPF && !(vmcb->exit_int_info & EVENT_VALID)))
 		svm_decode_npf(vmcb, exit);
 	else

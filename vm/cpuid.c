@@ -329,7 +329,7 @@ void exit_cpuid(struct vcpu *vcpu, const struct vm_exit *exit)
 {
 	u32 leaf = (u32)vcpu->regs.gpr[GPR_RAX];
 
-	if (!vcpu_skip(vcpu, exit))
+	if (!vcpu_skip_opcode(vcpu, exit, OPCODE_CPUID, 2))
 		return;
 	if (likely(leaf < CPUID_BASIC_LEAVES && !(DYNAMIC_LEAVES >> leaf & 1)))
 		answer(vcpu, &vcpu->vm->cpuid.basic[leaf]);

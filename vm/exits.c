@@ -30,7 +30,7 @@ static void exit_host(struct vcpu *vcpu, const struct vm_exit *exit __unused)
 
 static void exit_hlt(struct vcpu *vcpu, const struct vm_exit *exit)
 {
-	if (!vcpu_skip(vcpu, exit))
+	if (!vcpu_skip_opcode(vcpu, exit, OPCODE_HLT, 1))
 		return;
 	/* A single step ends the HLT with its #DB. */
 	vcpu->halted = vcpu->pending.kind == EVENT_NONE;
@@ -47,7 +47,7 @@ static void exit_window(struct vcpu *vcpu, const struct vm_exit *exit __unused)
 
 static void exit_nop(struct vcpu *vcpu, const struct vm_exit *exit)
 {
-	vcpu_skip(vcpu, exit);
+	vcpu_skip_opcode(vcpu, exit, OPCODE_WBINVD, 2);
 }
 
 /*
@@ -56,7 +56,7 @@ static void exit_nop(struct vcpu *vcpu, const struct vm_exit *exit)
  */
 static void exit_pause(struct vcpu *vcpu, const struct vm_exit *exit)
 {
-	if (!vcpu_skip(vcpu, exit))
+	if (!vcpu_skip_opcode(vcpu, exit, OPCODE_PAUSE, 2))
 		return;
 	vcpu->yields = true;
 	atomic_fetch_or(&vcpu->requests, REQUEST_RESCHED);

@@ -210,12 +210,6 @@ void vcpu_skip_by(struct vcpu *vcpu, const struct fetch_state *state, u32 len)
 	vcpu_retired(vcpu);
 }
 
-const u16 vcpu_plain_opcodes[EXIT_KINDS] = {
-	[EXIT_CPUID] = 0xa20f, [EXIT_RDMSR] = 0x320f,
-	[EXIT_WRMSR] = 0x300f, [EXIT_NOP] = 0x090f, /* WBINVD */
-	[EXIT_PAUSE] = 0x90f3,
-};
-
 bool vcpu_skip_slowly(struct vcpu *vcpu, const struct vm_exit *exit)
 {
 	struct fetch_state state;

@@ -4,9 +4,7 @@
  * whose delivery an exit interrupted), then an NMI, then an interrupt if the guest can take it;
  * otherwise the CPU is asked to exit as soon as it can.
  */
-#include "vm/vcpu.h"
-
-#define OPCODE_HLT 0xf4
+#include "vm/skip.h"
 
 /*
  * STI; HLT must not lose a wake-up: the interrupt belongs behind the HLT. The CPU takes care of it

@@ -245,14 +245,21 @@ void exit_rdmsr(struct vcpu *vcpu, const struct vm_exit *exit)
 		vcpu_exception_error(vcpu, VECTOR_GUEST_GP, 0);
 		return;
 	}
-	if (!vcpu_skip(vcpu, exit))
+	if (!vcpu_skip_opcode(vcpu, exit, OPCODE_RDMSR, 2))
 		return;
 	vcpu->regs.gpr[GPR_RAX] = (u32)value;
 	vcpu->regs.gpr[GPR_RDX] = value >> 32;
 }
 
-static __noinline void write_rule_msr(struct vcpu *vcpu, const struct vm_exit *exit, u32 msr, u64 value)
+static inline u64 written_value(const u64 *gpr)
 {
+	return (u32)gpr[GPR_RAX] | gpr[GPR_RDX] << 32;
+}
+
+static __noinline void write_rule_msr(struct vcpu *vcpu, const struct vm_exit *exit)
+{
+	u32 msr = (u32)vcpu->regs.gpr[GPR_RCX];
+	u64 value = written_value(vcpu->regs.gpr);
 	const struct msr_rule *rule = find_rule(msr);
 
 	if (!rule || !rule->write(vcpu, rule, value)) {
@@ -261,20 +268,7 @@ static __noinline void write_rule_msr(struct vcpu *vcpu, const struct vm_exit *e
 		vcpu_exception_error(vcpu, VECTOR_GUEST_GP, 0);
 		return;
 	}
-	vcpu_skip(vcpu, exit);
-}
-
-static __noinline void write_msr(struct vcpu *vcpu, const struct vm_exit *exit)
-{
-	u32 msr = (u32)vcpu->regs.gpr[GPR_RCX];
-	u64 value = (u32)vcpu->regs.gpr[GPR_RAX] | vcpu->regs.gpr[GPR_RDX] << 32;
-
-	if (!is_apic_msr(msr) || unlikely(!platform->apic_msr_write(vcpu, msr, value))) {
-		write_rule_msr(vcpu, exit, msr, value);
-		return;
-	}
-	vcpu_check_timers(vcpu);
-	vcpu_skip(vcpu, exit);
+	vcpu_skip_opcode(vcpu, exit, OPCODE_WRMSR, 2);
 }
 
 static inline bool is_apic_eoi(const u64 *gpr)
@@ -284,10 +278,19 @@ static inline bool is_apic_eoi(const u64 *gpr)
 
 void exit_wrmsr(struct vcpu *vcpu, const struct vm_exit *exit)
 {
-	/* Every interrupt ends with it. */
-	if (!is_apic_eoi(vcpu->regs.gpr) || unlikely(!platform->apic_msr_eoi(vcpu))) {
-		write_msr(vcpu, exit);
-		return;
+	const u64 *gpr = vcpu->regs.gpr;
+	u32 msr = (u32)gpr[GPR_RCX];
+
+	if (is_apic_eoi(gpr)) { /* every interrupt ends with it */
+		if (unlikely(!platform->apic_msr_eoi(vcpu)))
+			write_rule_msr(vcpu, exit);
+		else
+			vcpu_skip_opcode(vcpu, exit, OPCODE_WRMSR, 2);
+	} else if (is_apic_msr(msr) &&
+		   likely(platform->apic_msr_write(vcpu, msr, written_value(gpr)))) {
+		vcpu_check_timers(vcpu);
+		vcpu_skip_opcode(vcpu, exit, OPCODE_WRMSR, 2);
+	} else {
+		write_rule_msr(vcpu, exit);
 	}
-	vcpu_skip(vcpu, exit);
 }

@@ -138,7 +138,7 @@ struct platform_ops {
 	/* Its registers that are MSRs, IA32_TSC_DEADLINE among them. False: #GP. */
 	bool (*apic_msr_read)(struct vcpu *vcpu, u32 msr, u64 *value);
 	bool (*apic_msr_write)(struct vcpu *vcpu, u32 msr, u64 value);
-	/* 0 to the MSR of the EOI register; false: it has to go by apic_msr_write. */
+	/* The same for 0 to the MSR of the EOI register. */
 	bool (*apic_msr_eoi)(struct vcpu *vcpu);
 	void (*tsc_changed)(struct vcpu *vcpu); /* the vCPU has written its TSC */
 	u8 (*tpr_read)(const struct vcpu *vcpu); /* CR8 */
