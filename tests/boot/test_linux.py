@@ -55,14 +55,42 @@ def test_prompt_command_power_off(linux):
 # A load of pipes and processes; each line is the sum of the same bytes.
 LOAD = ("for i in 1 2 3 4 5 6 7 8 9 10 11 12; do (dd if=/dev/zero bs=64k count=10 2>/dev/null | "
         "md5sum) & done | sort | uniq -c | sed 's/^ */sums=/'; wait")
+# A stress of each vCPU. Who loops says where, and what all it has added up makes.
+LOOPS = ("for c in $(seq 0 {last}); do taskset -c $c sh -c 's=0 i=0; while [ $i -lt 20000 ]; do "
+         "i=$((i+1)) s=$((s+i)); done; read l < /proc/$$/stat; set -- $l; echo ${{39}}:$s' & "
+         "done | sort -n | tr '\\n' ' '; wait; echo")
+# Each process has a number to say; together they make the sum.
+FORKS = ("for c in 1 2 3 4 5 6 7 8; do (i=0; while [ $i -lt 100 ]; do (echo $((c*1000+i))); "
+         "i=$((i+1)); done) & done | sort -u | awk '{s+=$1} END {print \"forks=\" NR \" sum=\" s}'; wait")
+# A number goes to and fro between two processes, one of which adds 1 to it; a pair for each vCPU.
+PAIR = ("p() { mkfifo a$1 b$1; taskset -c $1 sh -c 'while read n; do echo $((n+1)); done' < a$1 > b$1 & "
+        "exec 3> a$1 4< b$1; n=0 i=0; while [ $i -lt 250 ]; do echo $n >&3; read n <&4; i=$((i+1)); "
+        "done; echo $1:$n; exec 3>&- 4<&-; wait; }")
+PAIRS = "for c in $(seq 0 {last}); do (p $c) & done | sort -n | tr '\\n' ' '; wait; echo"
 
 
-def several_vcpus(linux, vcpus, cpus):
+def pipes(m, vcpus):
+    command(m, LOAD, r"sums=12 [0-9a-f]{32}  -")
+
+
+def stress(m, vcpus):
+    def each(number):
+        return "".join(f"{cpu}:{number} " for cpu in range(vcpus))
+
+    pipes(m, vcpus)
+    command(m, LOOPS.format(last=vcpus - 1), each(20000 * 20001 // 2))
+    command(m, FORKS, f"forks=800 sum={sum(c * 1000 + i for c in range(1, 9) for i in range(100))}")
+    m.send(PAIR + "\n")
+    m.expect(texts.LINUX_PROMPT)
+    command(m, PAIRS.format(last=vcpus - 1), each(250))
+
+
+def several_vcpus(linux, vcpus, cpus, load=pipes):
     m = linux(vcpus=vcpus, cpus=cpus)
     command(m, "nproc", str(vcpus))
     command(m, "sort -u /proc/cpuinfo | grep -c '^core id'", str(vcpus))
     command(m, "grep -m1 '^cpu cores' /proc/cpuinfo", f"cpu cores\\s*: {vcpus}")
-    command(m, LOAD, r"sums=12 [0-9a-f]{32}  -")
+    load(m, vcpus)
     command(m, "grep LOC /proc/interrupts | grep -cw 0", "0")  # each has had a timer's tick
     command(m, "dmesg | grep -icE 'BUG:|WARNING: CPU|lockup|stall'", "0")
     m.send("poweroff -f\n")
@@ -86,9 +114,9 @@ def test_two_vcpus(linux):
 
 
 @ON_QEMU
-@pytest.mark.parametrize("vcpus, cpus", [(4, 4), (8, 2)])
-def test_more_vcpus(linux, vcpus, cpus):
-    several_vcpus(linux, vcpus, cpus)
+@pytest.mark.parametrize("vcpus, cpus, load", [(4, 4, stress), (4, 2, stress), (8, 2, pipes)])
+def test_more_vcpus(linux, vcpus, cpus, load):
+    several_vcpus(linux, vcpus, cpus, load)
 
 
 @ON_QEMU
