@@ -82,6 +82,11 @@ static void switch_to(struct sched *sched, struct vcpu *vcpu)
 	}
 }
 
+void sched_unload(void)
+{
+	switch_to(this_cpu()->sched, NULL);
+}
+
 /*
  * Its VM ends, or starts again: put the vCPU, which is in no list, aside. The last one's CPU does
  * it; nobody waits for the others, so no two CPUs can wait for each other.

@@ -25,5 +25,11 @@ void sched_add(struct vcpu *vcpu);
  */
 void sched_check_timers(const struct vcpu *vcpu);
 
+/*
+ * Put the state of the vCPU that is loaded on this CPU, if one is, aside: another one's is about to
+ * be built here. Called between turns.
+ */
+void sched_unload(void);
+
 /* The main loop of every CPU. */
 __noreturn void sched_run(void);

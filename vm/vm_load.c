@@ -7,6 +7,7 @@
 #include "lib/err.h"
 #include "vm/guest_e820.h"
 #include "vm/loader.h"
+#include "vm/sched.h"
 #include "vm/vcpu.h"
 
 #define IDENTITY_PDE 0xe7u /* P, R/W, U/S, A, D, PS */
@@ -98,6 +99,7 @@ int vm_load(struct vm *vm)
 		err = write_identity_map(vm);
 	if (err)
 		return err;
+	sched_unload();
 	vm->deaf = vm->vcpu_count - 1;
 	for (u32 i = 0; i < vm->vcpu_count; i++) {
 		struct vcpu *vcpu = &vm->vcpus[i];
