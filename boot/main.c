@@ -175,26 +175,10 @@ static void read_modules(void)
 
 static void start_vms(void)
 {
-	u32 cpu = 0;
-
 	read_modules();
 	if (!info.module_count)
 		log_warn("no modules: there is nothing to run");
-	for (u32 i = 0; i < configs.count; i++) {
-		const struct vm_config *config = &configs.vms[i];
-
-		if (!config->valid)
-			continue;
-		if (config->paging == VM_PAGING_SHADOW) {
-			log_error(
-				"vm %s: paging=shadow: this version has nested paging only: not started",
-				config->name);
-			continue;
-		}
-		/* From the last CPU down: the boot CPU also serves the console. */
-		if (vm_create(config, cpu_count - 1 - cpu % cpu_count) == 0)
-			cpu += config->cpus;
-	}
+	vm_create_wanted(&configs);
 	if (!vm_count()) {
 		on_idle();
 		return;

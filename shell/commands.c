@@ -9,6 +9,7 @@
 #include "arch/log.h"
 #include "arch/percpu.h"
 #include "arch/power.h"
+#include "lib/err.h"
 #include "lib/log.h"
 #include "lib/printf.h"
 #include "lib/string.h"
@@ -206,6 +207,23 @@ static void cmd_console(u32 argc, char **argv)
 		shell_print("no guest is running\n");
 }
 
+static void cmd_start(u32 argc, char **argv)
+{
+	int err;
+
+	if (argc != 2) {
+		shell_print("error: usage: start VM\n");
+		return;
+	}
+	err = vm_start_again(argv[1]);
+	if (err == E_NOENT)
+		shell_print("error: no module is of a VM '%s'\n", argv[1]);
+	else if (err == E_EXIST)
+		shell_print("error: VM '%s' has not ended\n", argv[1]);
+	else if (err)
+		shell_print("error: VM '%s' cannot be started: 'log' says why\n", argv[1]);
+}
+
 static void cmd_reboot(u32 argc __unused, char **argv __unused)
 {
 	machine_reboot();
@@ -236,6 +254,7 @@ const struct shell_command shell_commands[] = {
 	{ "tree", "VM zap|split|collapse|age its second-level tables", cmd_tree },
 	{ "walk", "VM GPA the second-level entries on the way to an address", cmd_walk },
 	{ "console", "[VM] back to a guest's console", cmd_console },
+	{ "start", "VM a guest that has ended, once more from its modules", cmd_start },
 	{ "reboot", "restart the machine", cmd_reboot },
 	{ "poweroff", "switch the machine off", cmd_poweroff },
 	{ "panic", "stop with a report, to see what one looks like", cmd_panic },

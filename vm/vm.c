@@ -241,8 +241,12 @@ void vm_start_all(void)
 	struct vm *vm;
 
 	spin_lock(&vm_list_lock);
-	list_for_each(vm, &vm_list, node)
-		vm_start(vm);
+	list_for_each(vm, &vm_list, node) {
+		if (!vm->started) {
+			vm->started = true;
+			vm_start(vm);
+		}
+	}
 	spin_unlock(&vm_list_lock);
 }
 

@@ -120,6 +120,7 @@ struct vm {
 	u32 deaf; /* [devices] vCPUs that only another one could wake */
 	struct vcpu *vcpus; /* [const] */
 	struct list node; /* [vm list] */
+	bool started; /* [vm list] its vCPUs have been queued */
 };
 
 /* The guest's machine, provided by dev/. Called with dev_lock held, or as each says. */
@@ -252,10 +253,20 @@ int __must_check vm_load(struct vm *vm);
 int __must_check vm_create(const struct vm_config *config, u32 cpu);
 
 /*
- * Let all VMs run, once. They start together, so that a VM that ends at once is not taken for the
- * last one while others are still being built.
+ * Let all VMs run that do not yet. They start together, so that a VM that ends at once is not taken
+ * for the last one while others are still being built.
  */
 void vm_start_all(void);
+
+/* vm_wanted.c: build all VMs of list, which must stay; once. Those that cannot be are left out. */
+void vm_create_wanted(const struct vm_config_list *list);
+
+/*
+ * Build and start one of them that has ended, from its modules, as at first. Called on the boot CPU.
+ * E_NOENT (there is none of this name, or not yet), E_EXIST (it has not ended); the others: E_INVAL if
+ * its configuration is not valid, and what vm_create() says; a log line, now or at boot, has the reason.
+ */
+int __must_check vm_start_again(const char *name);
 
 /* nx_recovery.c: huge pages come back, if the VM's configuration forbids to execute from them. */
 void nx_recovery_start(struct vm *vm);

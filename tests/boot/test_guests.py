@@ -195,6 +195,35 @@ def test_busy_guest_does_not_keep_others_out(system, busy):
     m.expect("\r\nstill there\r\n> ")
 
 
+def test_reset_and_start_where_another_vm_runs(system):
+    """A VM is loaded by a CPU that has another VM's registers: those are put aside, and stay right."""
+    m = system(append="on-idle=poweroff", modules=[
+        guest("reset", "mem=16M smp=2", "ask=1 how=cf9"), guest("hostile_spin", "mem=16M pin=0")])
+    for answer in "rrrq":
+        m.expect(texts.GUEST_STARTS)
+        m.expect(texts.GUEST_ASKS)
+        m.send(answer)
+    m.expect("vm reset: ended")
+    for _ in range(2):
+        m.send(texts.ESCAPE)
+        m.expect(texts.PROMPT)
+        m.send("start reset\r")
+        m.expect(texts.PROMPT)
+        m.send("console reset\r")
+        m.expect(texts.GUEST_ASKS)
+        m.send("q")
+        m.expect("vm reset: ended")
+    # The other one goes on.
+    m.send(texts.ESCAPE)
+    exits = []
+    for _ in range(2):
+        m.expect(texts.PROMPT)
+        m.send("vcpu\r")
+        exits.append(int(m.expect(r"vm=hostile_spin [^\r\n]* cpuid=(\d+)")[1]))
+    assert exits[1] > exits[0]
+    assert not m.lines(texts.VM_STOPPED)
+
+
 def test_one_vm_dies_and_another_lives(system):
     m = system(append="on-idle=poweroff",
                 modules=[guest("hostile_triple", "mem=16M"), guest("hello", "mem=16M")])

@@ -8,7 +8,7 @@ import pytest
 import texts
 from harness import guest
 
-COMMANDS = "help version cpus mem log vm vcpu reboot poweroff panic".split()
+COMMANDS = "help version cpus mem log vm vcpu start reboot poweroff panic".split()
 
 
 @pytest.fixture
@@ -127,3 +127,78 @@ def test_memory_comes_back(machine):
     assert assert_frames_add_up(m).get("exitcode", 0) == 0
     m.drain(1)
     assert len(m.lines(texts.NO_VM)) == 1
+
+
+MANY = [f"vm{i}" for i in range(20)]
+ENDED = r"ended with code 0, all its memory is back"
+
+
+def frames_left(m):
+    """What `mem` says when the last VM has ended."""
+    m.expect(texts.NO_VM)
+    m.send("\r")  # the shell is open, or about to open: then this may be lost
+    m.expect(texts.PROMPT)
+    m.send("version\r")
+    m.expect("uptime-ms=")
+    m.expect(texts.PROMPT)
+    assert ask(m, "vm") == ["no VM"]
+    return ask(m, "mem")
+
+
+def test_twenty_vms_three_times(machine):
+    """All at once there, and then told to quit, one by one; after each round the same is left."""
+    m = machine(append="on-idle=shell",
+                modules=[guest("hello", "mem=16M smp=2", vm=vm) for vm in MANY])
+    m.expect(texts.HELLO_READY)
+    m.send(texts.ESCAPE)
+    m.expect(texts.PROMPT)
+    left = []
+    for number in range(3):
+        for vm in MANY if number else ():
+            assert not [line for line in ask(m, f"start {vm}") if "error" in line]
+        alive = [record(line)["name"] for line in ask(m, "vm") if line.startswith("vm ")]
+        assert alive == MANY
+        m.send(texts.ESCAPE)
+        for _ in MANY:  # the console goes from the one that has ended to the next
+            m.send("quit\r")
+            m.expect(ENDED)
+        left.append(frames_left(m))
+    assert left[0] == left[1] == left[2]
+
+
+def test_vms_start_and_end_side_by_side(machine):
+    """Each uses two vCPUs and ends by itself while others are being built and taken apart."""
+    m = machine(append="on-idle=shell", mem="1G",
+                modules=[guest("smp_touch", "mem=36M smp=2", "mib=2", vm=vm) for vm in MANY])
+    left = []
+    for number in range(3):
+        if number:
+            m.send("".join(f"start {vm}\r" for vm in MANY))
+        for _ in MANY:
+            m.expect(ENDED)
+        left.append(frames_left(m))
+    assert left[0] == left[1] == left[2]
+
+
+def test_start_is_refused(machine):
+    m = machine(append="on-idle=shell", modules=[
+        guest("reset", "mem=16M", "ask=1 how=poweroff", vm="one"), guest("exitcode", "mem=32M", vm="two"),
+        guest("exitcode", "mem=1K", vm="bad"), guest("exitcode", "paging=shadow", vm="shadow")])
+    m.expect(r"two: ended")
+    m.send(texts.ESCAPE)
+    m.expect(texts.PROMPT)
+    assert ask(m, "start") == ask(m, "start one two") == ["error: usage: start VM"]
+    assert ask(m, "start nobody") == ["error: no module is of a VM 'nobody'"]
+    assert ask(m, "start one") == ["error: VM 'one' has not ended"]
+    for vm in ("bad", "shadow"):
+        assert ask(m, f"start {vm}")[-1] == f"error: VM '{vm}' cannot be started: 'log' says why"
+    # The other guest takes what there is, but for less than the next one would need.
+    free = int(record(ask(m, "mem")[0])["free"]) // 512 * 2 - 30
+    assert ask(m, f"slot one add 0x80000000 {free}M") == []
+    assert ask(m, "start two")[-1] == "error: VM 'two' cannot be started: 'log' says why"
+    assert m.lines(r"vm two: not enough free memory for its mem=: not started")
+    assert ask(m, "slot one remove 0x80000000") == []
+    m.send("start two\r")
+    m.expect(r"two: ended with code 0")
+    m.send(texts.ESCAPE + "q")
+    m.expect(r"one: ended with code 0")
