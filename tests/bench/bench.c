@@ -4,6 +4,8 @@
  * line is the median of many single operations, `bench NAME TICKS`; the cost of measuring, which
  * is the first line, is included in each.
  */
+#include "tests/bench/bench.h"
+
 #include "tests/guest/lib/desc.h"
 #include "tests/guest/lib/lapic.h"
 #include "tests/guest/lib/multiboot.h"
@@ -14,26 +16,18 @@
 #include "tests/guest/lib/trap.h"
 #include "tests/guest/lib/x2apic.h"
 
-#define SAMPLES 401u
 #define ABSENT_PORT 0x230
 #define UART_LSR 0x3fd
 #define UART_SCR 0x3ff
+#define RTC_DATA 0x71
+#define IOAPIC_SELECT ((volatile u32 *)0xfec00000)
 #define PAGE_SIZE_2M MIB(2)
 /* Below lie this image and what the loader left; above, no page has been touched. */
 #define FRESH_FROM MIB(32)
 #define VEC_IPI 0x61
 #define FAR 0x100000000000ull /* ticks: not while this runs */
 
-static u32 samples[SAMPLES];
-
-/* The low half: no operation takes 2^32 ticks. */
-static inline u32 ticks(void)
-{
-	u32 low;
-
-	asm volatile("rdtsc" : "=a"(low) : : "edx", "memory");
-	return low;
-}
+u32 samples[SAMPLES];
 
 static u32 median(u32 count)
 {
@@ -47,21 +41,10 @@ static u32 median(u32 count)
 	return samples[count / 2];
 }
 
-static void report(const char *name, u32 count)
+void report(const char *name, u32 count)
 {
 	print("bench %s %u\n", name, median(count));
 }
-
-#define BENCH(name, operation)                          \
-	do {                                            \
-		for (u32 _i = 0; _i < SAMPLES; _i++) {  \
-			u32 _start = ticks();           \
-                                                        \
-			operation;                      \
-			samples[_i] = ticks() - _start; \
-		}                                       \
-		report(name, SAMPLES);                  \
-	} while (0)
 
 /* One read at offset in each of as many pieces of 2 MiB as there are. */
 static u32 touch(u64 offset)
@@ -108,6 +91,9 @@ static void bench_exits(void)
 	BENCH("uart-read", inb(UART_LSR));
 	BENCH("uart-write", outb(UART_SCR, 0));
 	BENCH("pic-read", inb(PIC_MASTER_MASK));
+	BENCH("pit-read", inb(PIT_PORT(0)));
+	BENCH("rtc-read", inb(RTC_DATA));
+	BENCH("pm-timer-read", inl(PORT_PM_TIMER));
 	BENCH("absent-port-read", inb(ABSENT_PORT));
 	BENCH("wbinvd", asm volatile("wbinvd"));
 }
@@ -150,15 +136,31 @@ static void on_x2apic_ipi(struct trap_frame *frame)
 		irq_disable();                         \
 	} while (0)
 
+/* From the write to the handler's first line, with a HLT in between. */
+#define BENCH_HLT(handler, name, send)                 \
+	do {                                           \
+		trap_set_handler(VEC_IPI, handler);    \
+		for (u32 _i = 0; _i < SAMPLES; _i++) { \
+			u32 _start = ticks();          \
+                                                       \
+			send;                          \
+			irq_wait();                    \
+			samples[_i] = ipi_at - _start; \
+		}                                      \
+		report(name, SAMPLES);                 \
+	} while (0)
+
 static void bench_lapic(void)
 {
 	lapic_enable();
 	BENCH("lapic-read", lapic_read(LAPIC_VERSION));
 	BENCH("lapic-write", lapic_write(LAPIC_TPR, 0));
 	BENCH("lapic-eoi", lapic_eoi());
+	BENCH("ioapic-read", *IOAPIC_SELECT);
 	BENCH("lapic-timer-arm", lapic_write(LAPIC_TIMER_INIT, 0x7fffffff));
 	BENCH_IPI(on_ipi, "lapic-self-ipi", "lapic-handler-eoi",
 		  lapic_write(LAPIC_ICR_LOW, ICR_SELF | VEC_IPI));
+	BENCH_HLT(on_ipi, "self-ipi-hlt", lapic_write(LAPIC_ICR_LOW, ICR_SELF | VEC_IPI));
 }
 
 static void bench_x2apic(void)
@@ -173,22 +175,10 @@ static void bench_x2apic(void)
 	x2apic_write(LAPIC_LVT_TIMER, LVT_DEADLINE | VEC_IPI);
 	BENCH("tsc-deadline-arm", wrmsr(MSR_TSC_DEADLINE, FAR + _start));
 	wrmsr(MSR_TSC_DEADLINE, 0);
+	BENCH_HLT(on_x2apic_ipi, "x2apic-self-ipi-hlt", x2apic_write(LAPIC_SELF_IPI, VEC_IPI));
+	bench_timer();
 	x2apic_leave();
 	lapic_enable();
-}
-
-/* From the write of ICR to the handler's first line, with a HLT in between. */
-static void bench_hlt(void)
-{
-	trap_set_handler(VEC_IPI, on_ipi);
-	for (u32 i = 0; i < SAMPLES; i++) {
-		u32 start = ticks();
-
-		lapic_write(LAPIC_ICR_LOW, ICR_SELF | VEC_IPI);
-		irq_wait();
-		samples[i] = ipi_at - start;
-	}
-	report("self-ipi-hlt", SAMPLES);
 }
 
 /* Steps over the faulting instruction, which is 2 bytes long. */
@@ -223,7 +213,7 @@ void guest_main(void)
 	bench_exits();
 	bench_lapic();
 	bench_x2apic();
-	bench_hlt();
+	bench_other_vcpu();
 	bench_paging();
 	tap_ok(true, "all measured");
 }
