@@ -72,7 +72,9 @@ static void fire(struct lapic *apic, u64 now)
 	if (!is_periodic(apic))
 		apic->timer_running = false;
 	arm(apic, now);
-	lapic_raise_local(apic, LVT_TIMER);
+	/* Its entry has no delivery mode. */
+	if (!(apic->lvt[LVT_TIMER] & LVT_MASKED))
+		lapic_request(apic, (u8)apic->lvt[LVT_TIMER], false);
 }
 
 static void timer_expired(struct timer *timer)

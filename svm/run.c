@@ -112,7 +112,7 @@ static __forceinline void decode(struct vcpu *vcpu, struct vmcb *vmcb, struct vm
 		decode_io(vmcb, exit);
 	else if (likely(code == SVM_EXIT_NPF && !(vmcb->exit_int_info & EVENT_VALID)))
 		svm_decode_npf(vmcb, exit);
-	else
+	else if (exit->kind != EXIT_HOST || unlikely(vmcb->exit_int_info & EVENT_VALID))
 		svm_decode_more(vcpu, exit);
 }
 

@@ -156,9 +156,14 @@ void vcpu_exit_in_delivery(struct vcpu *vcpu, const struct vm_exit *exit)
 
 bool vcpu_prepare(struct vcpu *vcpu)
 {
-	if (atomic_load(&vcpu->requests) & (REQUEST_STOP | REQUEST_RESCHED))
+	u32 requests = atomic_load(&vcpu->requests);
+
+	if (requests & REQUEST_RESCHED && !(requests & REQUEST_STOP) && sched_go_on(vcpu))
+		requests = atomic_load(&vcpu->requests);
+	if (requests & (REQUEST_STOP | REQUEST_RESCHED))
 		return false;
-	vcpu_update_events(vcpu);
+	if (requests & REQUEST_EVENT)
+		vcpu_update_events(vcpu);
 	return !vcpu->halted;
 }
 

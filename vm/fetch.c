@@ -118,6 +118,25 @@ int vcpu_peek(struct vcpu *vcpu, struct insn *insn, struct fetch_state *state)
 	return fetch(vcpu, insn, state, &fault, &error);
 }
 
+int vcpu_peek_byte(struct vcpu *vcpu, const struct fetch_state *state)
+{
+	u64 rip = vcpu->regs.rip;
+	const u8 *byte = fetch_memo_find(&vcpu->memo, rip, 1, state->linear_rip - rip,
+					 state->paging.cr3);
+	u8 bytes[GUEST_FETCH_ROOM];
+	gva_t fault;
+	size_t len;
+	u32 error;
+
+	if (likely(byte))
+		return *byte;
+	if (guest_fetch(&vcpu->vm->mem, &state->paging, GVA(state->linear_rip), bytes, &len, &fault,
+			&error))
+		return -1;
+	memo_fill(vcpu, state);
+	return bytes[0];
+}
+
 /* MOV of 32 bits from a register, an immediate value or to a register, as compilers make it. */
 static bool is_plain_mov(const struct insn *insn)
 {

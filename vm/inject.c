@@ -15,15 +15,13 @@
 static void finish_hlt(struct vcpu *vcpu)
 {
 	struct fetch_state state;
-	struct insn insn;
 
 	if (!vcpu->between || vcpu->halted || !(vcpu->regs.rflags & RFLAGS_IF))
 		return;
 	vcpu->between = false;
-	if (vcpu_peek(vcpu, &insn, &state) || insn.map || insn.opcode != OPCODE_HLT ||
-	    state.paging.user)
-		return;
-	vcpu_skip_by(vcpu, &state, insn.len);
+	backend->get_fetch_state(vcpu, &state);
+	if (!state.paging.user && vcpu_peek_byte(vcpu, &state) == OPCODE_HLT)
+		vcpu_skip_by(vcpu, &state, 1);
 }
 
 static void inject_nmi(struct vcpu *vcpu)

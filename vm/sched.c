@@ -304,15 +304,14 @@ static u64 turn_end(struct sched *sched)
 	return MIN(end, sched->shared + TURN_NS);
 }
 
-/* When the CPU is wanted back from the vCPU that is about to run, at the latest. */
-static u64 run_deadline(struct sched *sched, u64 now)
+/* When the CPU is wanted back from the vCPU that is about to run, its own timers aside. */
+static u64 others_first(struct sched *sched, u64 now)
 {
-	u64 own = MIN(sched->current->armed, now + MAX_RUN_NS), turn = turn_end(sched);
+	u64 turn = MIN(turn_end(sched), now + MAX_RUN_NS);
 	/* Those of others can wait a little. */
-	u64 others = MAX(sched->timers_due, now + TURN_MIN_NS);
-	u64 first = MIN(own, turn);
+	u64 timers = MAX(sched->timers_due, now + TURN_MIN_NS);
 
-	return MIN(first, others);
+	return MIN(turn, timers);
 }
 
 static void run(struct sched *sched, u64 now)
@@ -320,12 +319,30 @@ static void run(struct sched *sched, u64 now)
 	struct vcpu *vcpu = sched->current;
 
 	atomic_fetch_and(&vcpu->requests, ~REQUEST_RESCHED);
-	arm_timer(run_deadline(sched, now));
+	sched->until = others_first(sched, now);
+	arm_timer(MIN(sched->until, vcpu->armed));
 	switch_to(sched, vcpu);
 	backend->want_pauses(vcpu, atomic_load(&vcpu->vm->waiting));
 	vcpu_run(vcpu);
 	/* Here, and not where the exit is handled: the console's handler runs commands. */
 	irq_window();
+}
+
+bool sched_go_on(struct vcpu *vcpu)
+{
+	struct sched *sched = this_cpu()->sched;
+	u64 now;
+
+	vcpu_turn_end();
+	irq_window();
+	vcpu_turn_begin(vcpu);
+	now = clock_ns();
+	if (vcpu->yields || now >= sched->until || sched->loaded != vcpu ||
+	    atomic_load(&this_cpu()->attention))
+		return false;
+	atomic_fetch_and(&vcpu->requests, ~REQUEST_RESCHED);
+	arm_timer(MIN(sched->until, look_at_timers(vcpu, now)));
+	return true;
 }
 
 void sched_run(void)

@@ -31,5 +31,11 @@ void sched_check_timers(const struct vcpu *vcpu);
  */
 void sched_unload(void);
 
+/*
+ * Within the turn of the vCPU, which is asked to end it: let the host's interrupts in. True: it was
+ * only about the vCPU's own timers, which have been seen to, and it may go on.
+ */
+bool sched_go_on(struct vcpu *vcpu);
+
 /* The main loop of every CPU. */
 __noreturn void sched_run(void);

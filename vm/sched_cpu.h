@@ -16,6 +16,7 @@ struct sched {
 	bool offers; /* [self] more wait than did */
 	u64 shared; /* [self] when it last looked at what waits for other CPUs */
 	u64 timers_due; /* [self] the first timer of those that sleep, or TIMER_NEVER */
+	u64 until; /* [self] when others come first, or may */
 };
 
 extern u32 sched_idle_cpus; /* [atomic] how many are halted, or about to be */

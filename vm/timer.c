@@ -76,18 +76,17 @@ bool timer_armed(const struct timer *timer)
 	return armed;
 }
 
-/* Move what has expired to a list of its own. Caller holds the lock. */
-static void take_expired(struct timer_queue *queue, struct list *expired, u64 now)
+/* Take the first one, if it has expired. Caller holds the lock. */
+static struct timer *take_expired(struct timer_queue *queue, u64 now)
 {
-	struct timer *timer, *tmp;
+	struct timer *first;
 
-	list_for_each_safe(timer, tmp, &queue->timers, node) {
-		if (timer->deadline > now)
-			break;
-		list_remove(&timer->node);
-		list_push_back(expired, &timer->node);
-	}
+	if (queue->next > now)
+		return NULL;
+	first = list_first(&queue->timers, struct timer, node);
+	list_remove(&first->node);
 	publish_next(queue);
+	return first;
 }
 
 /*
@@ -96,21 +95,35 @@ static void take_expired(struct timer_queue *queue, struct list *expired, u64 no
  * wait on the private list timers still count as armed, and can be cancelled or moved by
  * the functions of those before them.
  */
-void timer_queue_run(struct timer_queue *queue, u64 now)
+static void run_several(struct timer_queue *queue, struct timer *timer, u64 now)
 {
 	struct list expired = LIST_INIT(expired);
 
-	if (timer_queue_next(queue) > now)
-		return;
-	spin_lock(&queue->lock);
-	take_expired(queue, &expired, now);
+	for (; timer; timer = take_expired(queue, now))
+		list_push_back(&expired, &timer->node);
 	while (!list_empty(&expired)) {
-		struct timer *timer = list_first(&expired, struct timer, node);
-
+		timer = list_first(&expired, struct timer, node);
 		list_remove(&timer->node);
 		spin_unlock(&queue->lock);
 		timer->fn(timer);
 		spin_lock(&queue->lock);
 	}
 	spin_unlock(&queue->lock);
+}
+
+void timer_queue_run(struct timer_queue *queue, u64 now)
+{
+	struct timer *timer;
+
+	if (timer_queue_next(queue) > now)
+		return;
+	spin_lock(&queue->lock);
+	timer = take_expired(queue, now);
+	if (queue->next <= now) {
+		run_several(queue, timer, now);
+		return;
+	}
+	spin_unlock(&queue->lock);
+	if (likely(timer))
+		timer->fn(timer);
 }

@@ -47,6 +47,9 @@ int __must_check vcpu_fetch(struct vcpu *vcpu, const struct vm_exit *exit, struc
 /* The same, and nothing happens to the guest when it cannot be had. */
 int __must_check vcpu_peek(struct vcpu *vcpu, struct insn *insn, struct fetch_state *state);
 
+/* Likewise the byte at RIP, -1 when it cannot be had. */
+int vcpu_peek_byte(struct vcpu *vcpu, const struct fetch_state *state);
+
 /*
  * What vcpu_fetch() would give, if it is 64-bit code and a MOV of 32 bits between memory, whose
  * address has no segment base and is not relative to RIP, and a register, or from an immediate
