@@ -121,13 +121,16 @@ int vcpu_peek(struct vcpu *vcpu, struct insn *insn, struct fetch_state *state)
 int vcpu_peek_byte(struct vcpu *vcpu, const struct fetch_state *state)
 {
 	u64 rip = vcpu->regs.rip;
-	const u8 *byte = fetch_memo_find(&vcpu->memo, rip, 1, state->linear_rip - rip,
-					 state->paging.cr3);
+	const u8 *byte = NULL;
 	u8 bytes[GUEST_FETCH_ROOM];
 	gva_t fault;
 	size_t len;
 	u32 error;
 
+	/* No entry may have looked yet whether the memo's pointers are as new as the slots. */
+	if (vcpu->flushed_generation == atomic_load(&vcpu->vm->tdp.tlb.generation))
+		byte = fetch_memo_find(&vcpu->memo, rip, 1, state->linear_rip - rip,
+				       state->paging.cr3);
 	if (likely(byte))
 		return *byte;
 	if (guest_fetch(&vcpu->vm->mem, &state->paging, GVA(state->linear_rip), bytes, &len, &fault,

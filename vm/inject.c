@@ -57,15 +57,17 @@ static inline void want_windows(struct vcpu *vcpu, bool interrupt)
 static void choose_event(struct vcpu *vcpu)
 {
 	bool interrupt = platform->intr_pending(vcpu);
+	bool can = interrupt && backend->can_inject(vcpu, EVENT_INTR);
 
-	if (interrupt && vcpu->pending.kind == EVENT_NONE)
+	/* Not before an event that was injected for an entry that did not take place. */
+	if ((can || (interrupt && vcpu->in_shadow)) && vcpu->pending.kind == EVENT_NONE)
 		finish_hlt(vcpu);
 	if (vcpu->pending.kind != EVENT_NONE) {
 		backend->inject(vcpu, &vcpu->pending);
 		vcpu->pending.kind = EVENT_NONE;
 	} else if (unlikely(vcpu->signals) && backend->can_inject(vcpu, EVENT_NMI)) {
 		inject_nmi(vcpu);
-	} else if (interrupt && backend->can_inject(vcpu, EVENT_INTR)) {
+	} else if (can || (interrupt && backend->can_inject(vcpu, EVENT_INTR))) {
 		inject_interrupt(vcpu);
 		interrupt = platform->intr_pending(vcpu);
 	}

@@ -45,6 +45,14 @@ void runq_enter(const struct runq *runq, struct share *share)
 	share->used = share->vm->used = runq->floor;
 }
 
+void share_pay(struct share *share, u64 ns)
+{
+	u64 used = ns * WEIGHT_DEFAULT / share->vm->weight;
+
+	share->used += used;
+	atomic_fetch_add(&share->vm->used, used);
+}
+
 void share_begin(struct share *share, u64 now)
 {
 	share->began = share->paid = now;

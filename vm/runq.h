@@ -60,6 +60,9 @@ void share_init(struct share *share, struct vm_share *vm);
 /* It is new here, and has used as much as its neighbours. */
 void runq_enter(const struct runq *runq, struct share *share);
 
+/* It pays for ns of a CPU's time that it has had in another way than by running. */
+void share_pay(struct share *share, u64 ns);
+
 /* The queue has been idle while others have used so much: it is not behind them. */
 void runq_catch_up(struct runq *runq, u64 used);
 

@@ -163,6 +163,8 @@ static void look_after(struct sched *sched, u64 now)
 		list_remove(&vcpu->node);
 		list_push_back(&sched->asleep, &vcpu->node);
 		runq_enter(&sched->runq, &vcpu->share);
+		/* Its VM has been loaded, on its account. */
+		share_pay(&vcpu->share, vcpu->index ? 0 : vcpu->vm->load_ns);
 	}
 	spin_unlock(&sched->lock);
 	sched->timers_due = TIMER_NEVER;
@@ -320,7 +322,8 @@ static void run(struct sched *sched, u64 now)
 
 	atomic_fetch_and(&vcpu->requests, ~REQUEST_RESCHED);
 	sched->until = others_first(sched, now);
-	arm_timer(MIN(sched->until, vcpu->armed));
+	/* Another vCPU may have armed one while this one waited for its turn. */
+	arm_timer(MIN(sched->until, timer_queue_next(&vcpu->timers)));
 	switch_to(sched, vcpu);
 	backend->want_pauses(vcpu, atomic_load(&vcpu->vm->waiting));
 	vcpu_run(vcpu);

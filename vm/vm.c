@@ -5,6 +5,7 @@
  */
 #include "vm/vm.h"
 
+#include "arch/clock.h"
 #include "arch/cpu.h"
 #include "arch/fpu.h"
 #include "lib/err.h"
@@ -222,6 +223,7 @@ static void vm_start(struct vm *vm)
 
 bool vm_restart(struct vm *vm)
 {
+	u64 began = clock_ns();
 	int err;
 
 	if (atomic_load(&vm->state) != VM_RESETTING)
@@ -230,8 +232,11 @@ bool vm_restart(struct vm *vm)
 	vcpu_turn_begin(&vm->vcpus[0]);
 	err = vm_load(vm);
 	vcpu_turn_end();
-	if (err)
+	vm->load_ns = clock_ns() - began;
+	if (err) {
+		vm->exit_code = VM_CODE_KILLED;
 		return false;
+	}
 	vm_start(vm);
 	return true;
 }

@@ -115,6 +115,7 @@ struct vm {
 	u64 log_dropped; /* [atomic] */
 	u32 vcpu_count; /* [const] */
 	u32 present; /* [atomic] vCPUs that are not put aside */
+	u64 load_ns; /* [const] while vCPUs are present: how long its last restart has taken */
 	struct vm_share share;
 	u32 waiting; /* [atomic] vCPUs that wait for a CPU */
 	u32 deaf; /* [devices] vCPUs that only another one could wake */

@@ -98,6 +98,22 @@ static void check_state(const struct vcpu *vcpu)
 #endif
 }
 
+/* After an exit, with all that must be seen to before it is decoded. */
+static __forceinline void leave(struct vcpu *vcpu, struct vmx_vcpu *vmx, struct vm_exit *exit)
+{
+	if (unlikely(atomic_load(&vcpu->vm->tdp.logs) && vmx_has_pml()))
+		vmx_pml_drain(vcpu);
+	take_nmi();
+	vmx->injected = false;
+	vcpu->regs.gpr[GPR_RSP] = vmcs_read_natural(VMCS_GUEST_RSP);
+	vcpu->regs.rip = vmcs_read_natural(VMCS_GUEST_RIP);
+	vcpu->regs.rflags = vmcs_read_natural(VMCS_GUEST_RFLAGS);
+	vmx_decode_exit(vcpu, exit);
+	vmx->launched |= exit->kind != EXIT_ENTRY_FAILED;
+	if (unlikely(vmx->helper != APIC_SOFTWARE))
+		vmx_apic_exited(vcpu, exit);
+}
+
 static __forceinline struct vcpu *enter(struct vcpu *vcpu, struct vm_exit *exit)
 {
 	struct vmx_vcpu *vmx = vmx_of(vcpu);
@@ -125,22 +141,12 @@ static __forceinline struct vcpu *enter(struct vcpu *vcpu, struct vm_exit *exit)
 	entry = vmx_enter(&vcpu->regs, vmx->launched);
 
 	atomic_store(&cpu->mode, (u32)CPU_HOST);
-	if (unlikely(entry != ENTRY_EXITED)) {
+	if (likely(entry == ENTRY_EXITED)) {
+		leave(vcpu, vmx, exit);
+	} else {
 		vmx->refused = entry == ENTRY_FAILED;
 		not_entered(exit, entry == ENTRY_KICKED ? EXIT_HOST : EXIT_ENTRY_FAILED);
-		return vcpu;
 	}
-	if (unlikely(atomic_load(&vcpu->vm->tdp.logs) && vmx_has_pml()))
-		vmx_pml_drain(vcpu);
-	take_nmi();
-	vmx->injected = false;
-	vcpu->regs.gpr[GPR_RSP] = vmcs_read_natural(VMCS_GUEST_RSP);
-	vcpu->regs.rip = vmcs_read_natural(VMCS_GUEST_RIP);
-	vcpu->regs.rflags = vmcs_read_natural(VMCS_GUEST_RFLAGS);
-	vmx_decode_exit(vcpu, exit);
-	vmx->launched |= exit->kind != EXIT_ENTRY_FAILED;
-	if (unlikely(vmx->helper != APIC_SOFTWARE))
-		vmx_apic_exited(vcpu, exit);
 	return vcpu;
 }
 

@@ -4,7 +4,7 @@
 import pytest
 
 import systems
-from harness import guest
+from harness import Module, guest
 
 ON_QEMU = systems.on("qemu-svm")
 ICOUNT = ["-icount", "shift=0,sleep=off"]
@@ -54,6 +54,25 @@ def test_hostile_neighbour(system, alone, how):
     part = did(m, ["a"])[0] / full(system, alone)
     print(f"{how}: {part:.3f}")
     assert part >= 0.5 - COST
+
+
+@ON_QEMU
+def test_neighbour_that_resets(system, alone, tmp_path):
+    """Its VM pays for what it takes to load it again."""
+    initrd = tmp_path / "initrd"
+    initrd.write_bytes(b"x" * (16 << 20))
+    m = system(append="on-idle=debug-exit", smp=1, extra=ICOUNT, modules=[
+        guest("share", "mem=16M", "how=work name=a", vm="a"), guest("hostile_reset", "mem=48M", vm="b"),
+        Module(initrd, "vm=b type=initrd")])
+    part = did(m, ["a"])[0] / full(system, alone)
+    print(f"{part:.3f}")
+    assert part >= 0.5 - COST
+
+
+@ON_QEMU
+def test_timer_of_one_that_waits(system):
+    m = system(append="on-idle=debug-exit", smp=1, extra=ICOUNT, modules=[guest("late", "mem=16M smp=2")])
+    assert m.wait_code() == 0
 
 
 @ON_QEMU

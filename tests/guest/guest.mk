@@ -10,7 +10,7 @@ GUEST_OUT := build/guest
 GUEST_NAMES64 := boot cpuid msr cr pio hlt except paging fpu debugregs lapic mmio memory \
 	exitcode reset hostile_triple hostile_fetch hostile_mmio hostile_ports hostile_msrs \
 	hostile_insns hostile_idt hostile_cr3 hostile_debug hostile_spin hostile_reset \
-	startup ipi smp_touch hostile_smp share bench dirty fw_cfg drift pvclock \
+	startup ipi smp_touch hostile_smp share late bench dirty fw_cfg drift pvclock \
 	x2apic apic_exits inject
 GUEST_NAMES32 := hello except32 paging32 mmio32 real hostile_starve
 # A guest is NAME.c and, where there are such files, NAME_*.c and NAME_*.S; or other files.
