@@ -44,6 +44,10 @@ class Failure(AssertionError):
     """The machine did not do what the test waited for."""
 
 
+class MachineReset(Failure):
+    """The machine was reset, as by a triple fault, and so QEMU ended: see tests/boot/test_guests.py."""
+
+
 class Module:
     """A file for -initrd with its words; the guest's own command line comes after --."""
 
@@ -255,6 +259,8 @@ class Machine(Emulator):
     def wait_code(self, limit=LIMIT):
         """The device makes of code c the status c << 1 | 1."""
         status = self.wait_exit(limit)
+        if status == 0:
+            raise MachineReset("QEMU ended with status 0: without a code")
         if status % 2 != 1:
             raise Failure(f"QEMU ended with status {status}: without a code")
         return status >> 1
