@@ -124,7 +124,7 @@ $(addprefix $(UNIT)/test_,insn emulate interp interp64 interp_random interp_vect
 # Where allocations fail on demand: see tests/unit/host/host_alloc.h.
 ALLOC_WRAP := -Wl,--wrap=kzalloc,--wrap=frame_alloc,--wrap=frame_alloc_zeroed \
 	-Wl,--wrap=frame_alloc_run,--wrap=frame_zero
-$(addprefix $(UNIT)/test_,slots slots_nomem slots_rights dirty_log dirty_log_model dirty_log_nomem dirty_log_race tdp_split): UNIT_LIBS := $(ALLOC_WRAP)
+$(addprefix $(UNIT)/test_,slots slots_nomem slots_rights dirty_log dirty_log_model dirty_log_nomem dirty_log_race tdp_split config_limits): UNIT_LIBS := $(ALLOC_WRAP)
 
 $(UNIT_TESTS): $(UNIT)/%: $(UNIT)/tests/unit/%.o $(UNIT)/libsillhost.a
 	$(call quiet,LINK,$@)

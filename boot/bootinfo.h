@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What the boot loader told us, whichever protocol it speaks. Strings and the RSDP are
- * copies, so the loader's own memory may be reused; modules stay where it put them.
+ * copies, so the loader's own memory may be reused; modules stay where it put them. How many
+ * modules there may be depends on memory alone: the list of them is put into free RAM.
  */
 #pragma once
 
 #include "arch/acpi_parse.h"
 #include "lib/addr.h"
 #include "lib/types.h"
+#include "mm/frames.h"
 #include "vm/config.h"
 
 #define BOOT_MAX_MEMORY 256u
-#define BOOT_MAX_MODULES 64u
+/* Reserved ranges beside those of the modules: of the loader's map, and a few of our own. */
+#define BOOT_MAX_RESERVED (BOOT_MAX_MEMORY + 4u)
 /* Of the hypervisor's and of each module's command line. */
 #define BOOT_CMDLINE_MAX 4095u
 
@@ -40,7 +43,11 @@ struct boot_info {
 	struct boot_memory memory[BOOT_MAX_MEMORY]; /* in any order, may overlap */
 	u32 module_count;
 	/* In the loader's order. They do not overlap; a broken one has size 0. */
-	struct config_module modules[BOOT_MAX_MODULES];
+	struct config_module *modules;
+	/* The RAM that modules, their strings and reserved take; len 0: none. */
+	struct mem_range lists;
+	/* Not filled: for the memory map. BOOT_MAX_RESERVED and one for each module. */
+	struct mem_range *reserved;
 	u32 rsdp_len; /* bytes of rsdp, 20 or 36; 0: the loader has none, search for it */
 	u8 rsdp[ACPI_RSDP_SIZE]; /* as it came: not checked */
 	struct boot_framebuffer framebuffer;
@@ -48,12 +55,21 @@ struct boot_info {
 	bool efi_memory_map; /* the loader has EFI's own map besides memory above */
 };
 
+/* The memory that the reader of boot information finds itself in. */
+struct boot_access {
+	/* A pointer to len bytes of host-physical memory, or NULL when they cannot all be
+	 * reached. It must stay valid during the call. */
+	const void *(*map)(hpa_t addr, u64 len);
+	/* The same for RAM that is free, to be written to. Its contents are anything. */
+	void *(*take)(hpa_t addr, u64 len);
+	struct mem_range image; /* RAM that is not free though the loader's map does not say so */
+};
+
 /*
- * Fill info from what a loader left: magic and info_addr are its EAX and EBX. map returns a
- * pointer to len bytes of host-physical memory, or NULL when they cannot all be reached;
- * its results must stay valid during the call. A detail that is wrong gets one log line and
- * is left out. E_INVAL: not a magic number we know; E_RANGE: the information as a whole
- * cannot be reached. Strings live in one pool: the next call reuses it.
+ * Fill info from what a loader left: magic and info_addr are its EAX and EBX. A detail that is
+ * wrong gets one log line and is left out, and so do all modules when there is no RAM for their
+ * list below 4 GiB. E_INVAL: not a magic number we know; E_RANGE: the information as a whole
+ * cannot be reached. Sill's own strings live in one pool: the next call reuses it.
  */
 int __must_check boot_info_parse(struct boot_info *info, u32 magic, hpa_t info_addr,
-				 const void *(*map)(hpa_t addr, u64 len));
+				 const struct boot_access *access);

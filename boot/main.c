@@ -49,8 +49,6 @@ extern const u64 boot_tsc; /* start.S */
 static struct boot_info info;
 static struct options options;
 static struct vm_config_list configs;
-static struct vm_module modules[BOOT_MAX_MODULES];
-static char module_names[BOOT_MAX_MODULES][64];
 
 __noreturn static void refuse(const char *what)
 {
@@ -64,6 +62,11 @@ static const void *map_low(hpa_t addr, u64 len)
 	if (addr.raw >= GIB(4) || len > GIB(4) - addr.raw)
 		return NULL;
 	return hpa_to_ptr(addr);
+}
+
+static void *take_low(hpa_t addr, u64 len)
+{
+	return map_low(addr, len) ? hpa_to_ptr(addr) : NULL;
 }
 
 static void banner(void)
@@ -83,11 +86,16 @@ static void banner(void)
 /* Speak as early as possible: with the default console until the options are known. */
 static void start_console(u32 magic, u32 info_addr)
 {
+	const struct boot_access access = {
+		.map = map_low,
+		.take = take_low,
+		.image = boot_memory_image(),
+	};
 	int err;
 
 	options_parse(&options, "", 0);
 	console_init(options.console_port, options.console_baud);
-	err = boot_info_parse(&info, magic, HPA(info_addr), map_low);
+	err = boot_info_parse(&info, magic, HPA(info_addr), &access);
 	display_init(err ? NULL : &info);
 	if (err)
 		refuse("it was not started by a multiboot 1 or 2 loader");
@@ -159,16 +167,9 @@ static void read_modules(void)
 {
 	struct frame_stats stats;
 
-	for (u32 i = 0; i < info.module_count; i++) {
-		const struct config_module *m = &info.modules[i];
-
-		config_module_name(m, module_names[i], sizeof(module_names[i]));
-		modules[i] = (struct vm_module){ .name = module_names[i],
-						 .data = hpa_to_ptr(m->start),
-						 .size = m->size,
-						 .cmdline = m->cmdline };
-	}
-	vm_set_modules(modules, info.module_count);
+	for (u32 i = 0; i < info.module_count; i++)
+		info.modules[i].data = hpa_to_ptr(info.modules[i].start);
+	vm_set_modules(info.modules);
 	frame_stats_read(&stats);
 	vm_config_parse(&configs, info.modules, info.module_count, stats.free * PAGE_SIZE);
 }

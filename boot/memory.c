@@ -24,13 +24,18 @@ hpa_t boot_memory_trampoline(void)
 	return map.trampoline;
 }
 
-int boot_memory_init(const struct boot_info *info)
+struct mem_range boot_memory_image(void)
 {
 	/* image_start is a physical address, image_end a linked one. */
-	const struct mem_range image = {
+	return (struct mem_range){
 		.start = HPA((u64)image_start),
 		.len = (u64)image_end - KERNEL_OFFSET - (u64)image_start,
 	};
+}
+
+int boot_memory_init(const struct boot_info *info)
+{
+	const struct mem_range image = boot_memory_image();
 	struct mem_range tables;
 	struct frame_stats stats;
 	int err;

@@ -6,6 +6,9 @@
 
 #include "boot/bootinfo.h"
 
+/* The RAM that Sill itself was loaded to. */
+struct mem_range boot_memory_image(void);
+
 /* Host tables, frames and heap. Logs what there is. E_NOMEM. */
 int __must_check boot_memory_init(const struct boot_info *info);
 

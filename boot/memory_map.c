@@ -75,6 +75,7 @@ void memory_map_make(struct memory_map *map, const struct boot_info *info,
 {
 	u64 limit = BIT(MIN((u32)phys_bits, DIRECT_MAP_BITS));
 
+	map->reserved = info->reserved;
 	map->ram_count = map->reserved_count = 0;
 	map->ram_above = 0;
 	for (u32 i = 0; i < info->memory_count; i++) {
@@ -88,10 +89,13 @@ void memory_map_make(struct memory_map *map, const struct boot_info *info,
 			memory_map_reserve(map, m->start, len_below(m->start, m->len, limit));
 	}
 	memory_map_reserve(map, image->start.raw, image->len);
+	memory_map_reserve(map, info->lists.start.raw, info->lists.len);
 	for (u32 i = 0; i < info->module_count; i++)
 		memory_map_reserve(map, info->modules[i].start.raw, info->modules[i].size);
 	choose_trampoline(map);
 }
+/* The image, the lists, the page for starting CPUs, and one for whoever asks. */
+_Static_assert(BOOT_MAX_RESERVED >= BOOT_MAX_MEMORY + 4, "there is room for them");
 
 /* Where a range ends; UINT64_MAX for the last byte of all, which is never RAM. */
 static u64 end_of(const struct boot_memory *range)

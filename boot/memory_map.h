@@ -10,12 +10,10 @@
 #include "mm/frames.h"
 
 #define MEMORY_MAP_RAM BOOT_MAX_MEMORY
-/* Modules, the image, the page for starting CPUs, and one for whoever asks. */
-#define MEMORY_MAP_RESERVED (BOOT_MAX_MEMORY + BOOT_MAX_MODULES + 3u)
 
 struct memory_map {
 	struct mem_range ram[MEMORY_MAP_RAM];
-	struct mem_range reserved[MEMORY_MAP_RESERVED];
+	struct mem_range *reserved; /* info's */
 	size_t ram_count, reserved_count;
 	hpa_t trampoline; /* a free page below 512 KiB, reserved; 0: there is none */
 	u64 ram_above; /* bytes of RAM that lie out of reach */
@@ -25,7 +23,7 @@ struct memory_map {
 void memory_map_make(struct memory_map *map, const struct boot_info *info,
 		     const struct mem_range *image, u8 phys_bits);
 
-/* Add a reserved range. */
+/* Add a reserved range; there is room for one. */
 void memory_map_reserve(struct memory_map *map, u64 start, u64 len);
 
 /* For people: the map in order, without overlaps. from is where to look on, 0 at first. */

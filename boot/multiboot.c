@@ -12,7 +12,8 @@
 #include "lib/log.h"
 #include "lib/string.h"
 
-#define POOL_SIZE KIB(64)
+/* Two strings of BOOT_CMDLINE_MAX, and more of one kind from a loader that repeats itself. */
+#define POOL_SIZE KIB(16)
 
 static char pool[POOL_SIZE];
 static size_t pool_used;
@@ -54,7 +55,7 @@ const char *boot_text_keep(const struct boot_text *text, const char *whose)
 
 	if (!problem) {
 		copy = pool_add(text->ptr, text->len);
-		problem = "one too many: the strings do not fit into 64 KiB";
+		problem = "one too many: the strings do not fit into 16 KiB";
 	}
 	if (!copy) {
 		log_error("boot: the %s is %s, and is ignored", whose, problem);
@@ -62,7 +63,7 @@ const char *boot_text_keep(const struct boot_text *text, const char *whose)
 	}
 	return copy;
 }
-_Static_assert(POOL_SIZE == KIB(64), "as the message says");
+_Static_assert(POOL_SIZE == KIB(16), "as the message says");
 
 bool boot_add_memory(struct boot_parse *parse, u64 start, u64 len, u32 type)
 {
@@ -91,64 +92,6 @@ bool boot_add_memory(struct boot_parse *parse, u64 start, u64 len, u32 type)
 }
 _Static_assert(BOOT_MAX_MEMORY == 256, "as the message says");
 
-/* NULL, or what is wrong with where the module lies. */
-static const char *module_problem(const struct boot_parse *parse, const struct boot_module *module)
-{
-	const struct boot_info *info = parse->info;
-
-	if (module->end < module->start)
-		return "its end is before its start";
-	if (module->end == module->start)
-		return NULL;
-	if (!parse->map(HPA(module->start), module->end - module->start))
-		return "it is not in reachable memory";
-	for (u32 i = 0; i < info->module_count; i++) {
-		u64 start = info->modules[i].start.raw;
-
-		if (module->start < start + info->modules[i].size && start < module->end)
-			return "it overlaps another module";
-	}
-	return NULL;
-}
-
-bool boot_add_module(struct boot_parse *parse, const struct boot_module *module)
-{
-	struct boot_info *info = parse->info;
-	const char *problem = module_problem(parse, module);
-	u32 number = ++parse->modules_seen;
-	/* What is known of a command line may still name the VM that must not start. */
-	const char *cmdline;
-
-	if (info->module_count == BOOT_MAX_MODULES) {
-		log_error("boot: module %u and those after it are ignored: 64 are the limit",
-			  number);
-		return false;
-	}
-	cmdline = pool_add(module->cmdline.ptr, module->cmdline.len);
-	if (!cmdline) {
-		log_error("boot: module %u and those after it are ignored: the strings do not fit "
-			  "into 64 KiB",
-			  number);
-		return false;
-	}
-	if (problem)
-		log_error("boot: module %u is ignored: %s", number, problem);
-	else if (module->cmdline.problem)
-		log_error("boot: module %u is ignored: its command line is %s", number,
-			  module->cmdline.problem);
-	info->modules[info->module_count++] = (struct config_module){
-		.cmdline = cmdline,
-		.number = number,
-		.broken = problem || module->cmdline.problem,
-	};
-	if (!problem && !module->cmdline.problem) {
-		info->modules[info->module_count - 1].start = HPA(module->start);
-		info->modules[info->module_count - 1].size = module->end - module->start;
-	}
-	return true;
-}
-_Static_assert(BOOT_MAX_MODULES == 64, "as the message says");
-
 /* Without a memory map there may still be the two sizes. */
 static void add_basic_memory(struct boot_parse *parse)
 {
@@ -159,9 +102,9 @@ static void add_basic_memory(struct boot_parse *parse)
 }
 
 int boot_info_parse(struct boot_info *info, u32 magic, hpa_t info_addr,
-		    const void *(*map)(hpa_t addr, u64 len))
+		    const struct boot_access *access)
 {
-	struct boot_parse parse = { .info = info, .map = map };
+	struct boot_parse parse = { .info = info, .access = access };
 	int err;
 
 	memset(info, 0, sizeof(*info));
@@ -180,5 +123,6 @@ int boot_info_parse(struct boot_info *info, u32 magic, hpa_t info_addr,
 		return err;
 	}
 	add_basic_memory(&parse);
+	boot_read_modules(&parse);
 	return 0;
 }

@@ -18,7 +18,7 @@ static struct boot_text string_at(const struct boot_parse *parse, u32 addr)
 	size_t len = 0;
 
 	while (len < sizeof(buf)) {
-		const char *c = parse->map(HPA(addr + (u64)len), 1);
+		const char *c = parse->access->map(HPA(addr + (u64)len), 1);
 
 		if (!c)
 			return (struct boot_text){
@@ -33,28 +33,50 @@ static struct boot_text string_at(const struct boot_parse *parse, u32 addr)
 	return boot_text_make(buf, len);
 }
 
+static bool next_module(const struct boot_parse *parse, u64 *cursor, struct boot_module *module)
+{
+	const struct mb1_module *from;
+
+	if (*cursor == parse->source.len)
+		return false;
+	from = parse->access->map(HPA(parse->source.start.raw + *cursor), sizeof(*from));
+	*cursor += sizeof(*from);
+	*module = (struct boot_module){
+		.start = from->mod_start,
+		.end = from->mod_end,
+		/* A module need not have a string. */
+		.string = { .start = HPA(from->string),
+			    .len = from->string ? BOOT_CMDLINE_MAX + 1 : 0 },
+	};
+	return true;
+}
+
+static struct boot_text module_text(const struct boot_parse *parse,
+				    const struct boot_module *module)
+{
+	if (!module->string.len)
+		return (struct boot_text){ .ptr = "" };
+	return string_at(parse, (u32)module->string.start.raw);
+}
+
+static const struct boot_module_source module_source = {
+	.next = next_module,
+	.text = module_text,
+};
+
 static void parse_modules(struct boot_parse *parse, const struct mb1_info *mbi)
 {
-	for (u32 i = 0; i < mbi->mods_count; i++) {
-		hpa_t addr = HPA(mbi->mods_addr + i * sizeof(struct mb1_module));
-		const struct mb1_module *from = parse->map(addr, sizeof(*from));
-		struct boot_module module;
+	const u64 size = sizeof(struct mb1_module);
+	u64 count = 0;
 
-		if (!from) {
-			log_error("boot: module %u and those after it are not in reachable memory",
-				  i + 1);
-			return;
-		}
-		module = (struct boot_module){
-			.start = from->mod_start,
-			.end = from->mod_end,
-			/* A module need not have a string. */
-			.cmdline = from->string ? string_at(parse, from->string)
-						: (struct boot_text){ .ptr = "" },
-		};
-		if (!boot_add_module(parse, &module))
-			return;
-	}
+	while (count < mbi->mods_count &&
+	       parse->access->map(HPA(mbi->mods_addr + count * size), size))
+		count++;
+	if (count < mbi->mods_count)
+		log_error("boot: module %lu and those after it are not in reachable memory",
+			  count + 1);
+	parse->modules = &module_source;
+	parse->source = (struct mem_range){ HPA(mbi->mods_addr), count * size };
 }
 
 static void parse_memory_map(struct boot_parse *parse, const struct mb1_info *mbi)
@@ -63,8 +85,8 @@ static void parse_memory_map(struct boot_parse *parse, const struct mb1_info *mb
 	u64 offset = 0;
 
 	while (offset + sizeof(struct mb1_mmap_entry) <= mbi->mmap_length) {
-		const struct mb1_mmap_entry *entry = parse->map(HPA(mbi->mmap_addr + offset),
-								sizeof(*entry));
+		const struct mb1_mmap_entry *entry = parse->access->map(
+			HPA(mbi->mmap_addr + offset), sizeof(*entry));
 
 		if (!entry || entry->size < sizeof(*entry) - size_field) {
 			log_error("boot: the memory map ends in its entry at byte %lu: %s", offset,
@@ -81,8 +103,8 @@ static void parse_memory_map(struct boot_parse *parse, const struct mb1_info *mb
 
 static void parse_framebuffer(struct boot_parse *parse, hpa_t info_addr)
 {
-	const struct mb1_framebuffer *from = parse->map(HPA(info_addr.raw + MB1_FRAMEBUFFER_OFFSET),
-							sizeof(*from));
+	const struct mb1_framebuffer *from = parse->access->map(
+		HPA(info_addr.raw + MB1_FRAMEBUFFER_OFFSET), sizeof(*from));
 
 	if (!from) {
 		log_error("boot: the framebuffer's description is not in reachable memory");
@@ -100,7 +122,7 @@ static void parse_framebuffer(struct boot_parse *parse, hpa_t info_addr)
 
 int multiboot1_parse(struct boot_parse *parse, hpa_t addr)
 {
-	const struct mb1_info *mbi = parse->map(addr, sizeof(*mbi));
+	const struct mb1_info *mbi = parse->access->map(addr, sizeof(*mbi));
 	struct boot_text text;
 
 	if (!mbi)

@@ -33,20 +33,6 @@ static void parse_loader(struct boot_parse *parse, struct bytes body)
 	parse->info->loader = boot_text_keep(&text, "boot loader's name");
 }
 
-static void parse_module(struct boot_parse *parse, struct bytes body)
-{
-	const struct mb2_module *from = (const void *)body.data;
-	const struct boot_module module = {
-		.start = from->mod_start,
-		.end = from->mod_end,
-		.cmdline = text_behind(body, sizeof(*from)),
-	};
-
-	/* After a refusal the next ones would only be refused, and logged, again. */
-	if (!parse->modules_full)
-		parse->modules_full = !boot_add_module(parse, &module);
-}
-
 static void parse_basic_meminfo(struct boot_parse *parse, struct bytes body)
 {
 	const struct mb2_basic_meminfo *from = (const void *)body.data;
@@ -123,9 +109,8 @@ struct tag_info {
 static const struct tag_info tag_table[] = {
 	{ .type = MB2_TAG_CMDLINE, .min_body = 1, .parse = parse_cmdline },
 	{ .type = MB2_TAG_LOADER_NAME, .min_body = 1, .parse = parse_loader },
-	{ .type = MB2_TAG_MODULE,
-	  .min_body = sizeof(struct mb2_module) + 1,
-	  .parse = parse_module },
+	/* Only checked: where they can be listed, the memory map says. */
+	{ .type = MB2_TAG_MODULE, .min_body = sizeof(struct mb2_module) + 1 },
 	{ .type = MB2_TAG_BASIC_MEMINFO,
 	  .min_body = sizeof(struct mb2_basic_meminfo),
 	  .parse = parse_basic_meminfo },
@@ -149,44 +134,103 @@ static void parse_tag(struct boot_parse *parse, u32 type, struct bytes body)
 			continue;
 		if (body.len < tag_table[i].min_body)
 			log_error("boot: a tag of type %u is too short, and is ignored", type);
-		else
+		else if (tag_table[i].parse)
 			tag_table[i].parse(parse, body);
 		return;
 	}
 }
 
+/* The tag at offset, if all of it is there. */
+static const struct mb2_tag *tag_at(struct bytes all, u64 offset)
+{
+	const struct mb2_tag *tag = (const void *)(all.data + offset);
+
+	if (!bytes_has(all, offset, sizeof(*tag)) || tag->size < sizeof(*tag) ||
+	    !bytes_has(all, offset, tag->size))
+		return NULL;
+	return tag;
+}
+
+static u64 tag_end(const struct mb2_tag *tag, u64 offset)
+{
+	return align_up(offset + tag->size, MB2_TAG_ALIGN);
+}
+
 static void parse_tags(struct boot_parse *parse, struct bytes all)
 {
 	u64 offset = sizeof(struct mb2_info);
+	const struct mb2_tag *tag;
 
-	while (bytes_has(all, offset, sizeof(struct mb2_tag))) {
-		const struct mb2_tag *tag = (const void *)(all.data + offset);
-
-		if (tag->size < sizeof(*tag) || !bytes_has(all, offset, tag->size)) {
-			log_error("boot: the tag at byte %lu has %u bytes, and ends the list",
-				  offset, tag->size);
-			return;
-		}
+	while ((tag = tag_at(all, offset))) {
 		if (tag->type == MB2_TAG_END)
 			return;
 		parse_tag(parse, tag->type,
 			  bytes_slice(all, offset + sizeof(*tag), tag->size - sizeof(*tag)));
-		offset = align_up(offset + tag->size, MB2_TAG_ALIGN);
+		offset = tag_end(tag, offset);
 	}
-	log_error("boot: the list of tags has no end tag");
+	if (!bytes_has(all, offset, sizeof(*tag))) {
+		log_error("boot: the list of tags has no end tag");
+		return;
+	}
+	tag = (const void *)(all.data + offset);
+	log_error("boot: the tag at byte %lu has %u bytes, and ends the list", offset, tag->size);
 }
+
+static bool next_module(const struct boot_parse *parse, u64 *cursor, struct boot_module *module)
+{
+	const struct bytes all = {
+		.data = parse->access->map(parse->source.start, parse->source.len),
+		.len = (u32)parse->source.len,
+	};
+	u64 offset = *cursor ? *cursor : sizeof(struct mb2_info);
+	const struct mb2_tag *tag;
+
+	while ((tag = tag_at(all, offset)) && tag->type != MB2_TAG_END) {
+		const struct mb2_module *from = (const void *)(tag + 1);
+		u64 string = offset + sizeof(*tag) + sizeof(*from);
+		u64 tag_len = tag->size;
+		u64 at = offset;
+
+		offset = tag_end(tag, offset);
+		if (tag->type != MB2_TAG_MODULE || at + tag_len <= string)
+			continue;
+		*module = (struct boot_module){
+			.start = from->mod_start,
+			.end = from->mod_end,
+			.string = { .start = HPA(parse->source.start.raw + string),
+				    .len = at + tag_len - string },
+		};
+		*cursor = offset;
+		return true;
+	}
+	return false;
+}
+
+static struct boot_text module_text(const struct boot_parse *parse,
+				    const struct boot_module *module)
+{
+	return boot_text_make(parse->access->map(module->string.start, module->string.len),
+			      module->string.len);
+}
+
+static const struct boot_module_source module_source = {
+	.next = next_module,
+	.text = module_text,
+};
 
 int multiboot2_parse(struct boot_parse *parse, hpa_t addr)
 {
-	const struct mb2_info *mbi = parse->map(addr, sizeof(*mbi));
+	const struct mb2_info *mbi = parse->access->map(addr, sizeof(*mbi));
 	struct bytes all;
 
 	if (!mbi || mbi->total_size < sizeof(*mbi) || mbi->total_size > MAX_TOTAL_SIZE)
 		return E_RANGE;
 	all.len = mbi->total_size;
-	all.data = parse->map(addr, all.len);
+	all.data = parse->access->map(addr, all.len);
 	if (!all.data)
 		return E_RANGE;
+	parse->modules = &module_source;
+	parse->source = (struct mem_range){ addr, all.len };
 	parse_tags(parse, all);
 	if (!parse->info->memory_count)
 		multiboot2_parse_efi_map(parse);

@@ -34,8 +34,8 @@ static const struct {
 };
 _Static_assert(sizeof(image) == 36, "the addresses above");
 
-static const struct vm_module module = {
-	.name = "selftest", .data = (const u8 *)&image, .size = sizeof(image), .cmdline = ""
+static const struct config_module module = {
+	.cmdline = "selftest", .data = (const u8 *)&image, .size = sizeof(image), .number = 1
 };
 
 static struct vm_config *configs[MAX_CPUS];
@@ -75,7 +75,7 @@ static int start_on(u32 cpu)
 
 bool selftest_start(void)
 {
-	vm_set_modules(&module, 1);
+	vm_set_modules(&module);
 	for (u32 cpu = 0; cpu < cpu_count; cpu++) {
 		if (start_on(cpu))
 			log_error("selftest: CPU %u: its guest could not be made", cpu);

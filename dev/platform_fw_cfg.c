@@ -7,7 +7,7 @@
 void platform_fw_cfg_init(struct vm *vm, struct fw_cfg *fw)
 {
 	const struct vm_config *config = vm->config;
-	const struct vm_module *kernel = vm_module_at(config->kernel);
+	const struct config_module *kernel = vm_module_at(config->kernel);
 	struct fw_cfg_config items = {
 		.mem = &vm->mem,
 		.space = &vm->tdp.tlb,
@@ -20,7 +20,7 @@ void platform_fw_cfg_init(struct vm *vm, struct fw_cfg *fw)
 	};
 
 	for (u32 i = 0; i < config->initrd_count; i++) {
-		const struct vm_module *initrd = vm_module_at(config->initrds[i]);
+		const struct config_module *initrd = vm_module_at(config->initrds[i]);
 
 		items.initrds[i] = (struct bytes){ .data = initrd->data, .len = initrd->size };
 	}

@@ -11,26 +11,36 @@
 #include "lib/log.h"
 #include "lib/printf.h"
 #include "lib/string.h"
+#include "mm/heap.h"
 #include "vm/config_line.h"
 
 static struct vm_config *find_vm(struct vm_config_list *list, struct span name)
 {
-	for (u32 i = 0; i < list->count; i++) {
-		if (span_is(name, list->vms[i].name))
-			return &list->vms[i];
-	}
-	return NULL;
+	struct vm_config *vm = list->first;
+
+	while (vm && !span_is(name, vm->name))
+		vm = vm->next;
+	return vm;
 }
 
-/* NULL when the table is full. name is one that the line's parser accepted. */
+/* NULL when there is no memory. name is one that the line's parser accepted. */
 static struct vm_config *find_or_add_vm(struct vm_config_list *list, struct span name)
 {
 	struct vm_config *vm = find_vm(list, name);
+	struct vm_config **end = &list->first;
 
-	if (vm || list->count == VM_MAX_VMS)
+	if (vm || list->full)
 		return vm;
-	vm = &list->vms[list->count++];
-	*vm = (struct vm_config){ .valid = true };
+	vm = kzalloc(sizeof(*vm));
+	/* For good: a VM's later modules must not make half of it. */
+	list->full = !vm;
+	if (list->full)
+		return NULL;
+	while (*end)
+		end = &(*end)->next;
+	*end = vm;
+	list->count++;
+	vm->valid = true;
 	memcpy(vm->name, name.ptr, name.len);
 	return vm;
 }
@@ -110,7 +120,7 @@ static void add_module(struct vm_config_list *list, const struct config_module *
 	vm = find_or_add_vm(list, line.words[CONFIG_KEY_VM].value);
 	if (!vm) {
 		report_unlisted(&line, modules, index, line.words[CONFIG_KEY_VM].text,
-				"there are 64 VMs already");
+				"there is no memory for one more VM");
 		return;
 	}
 	if (!vm->valid)
@@ -126,7 +136,6 @@ static void add_module(struct vm_config_list *list, const struct config_module *
 		add_initrd(vm, &line, index);
 	}
 }
-_Static_assert(VM_MAX_VMS == 64, "as the message says");
 
 /* A VM that only initrds name; it has one at least. */
 static void check_kernel(struct vm_config *vm, const struct config_module *modules)
@@ -172,12 +181,9 @@ void vm_config_parse(struct vm_config_list *list, const struct config_module *mo
 {
 	u64 left = max_mem;
 
-	list->count = 0;
 	for (u32 i = 0; i < count; i++)
 		add_module(list, modules, i);
-	for (u32 i = 0; i < list->count; i++) {
-		struct vm_config *vm = &list->vms[i];
-
+	for (struct vm_config *vm = list->first; vm; vm = vm->next) {
 		if (vm->valid)
 			check_kernel(vm, modules);
 		if (vm->valid)

@@ -15,7 +15,6 @@
 #include "lib/types.h"
 
 #define VM_NAME_MAX 31u
-#define VM_MAX_VMS 64u
 #define VM_MAX_INITRDS 16u
 #define VM_MAX_CPUS 64u
 #define VM_CMDLINE_MAX 2047u
@@ -27,6 +26,7 @@
 struct config_module {
 	const char *cmdline; /* ends in a NUL */
 	hpa_t start;
+	const u8 *data; /* the same, mapped; needed when its VM is created */
 	u64 size;
 	u32 number; /* from 1, as the boot loader counts, for messages */
 	bool broken; /* a log line has said why: its VM must not start */
@@ -41,6 +41,7 @@ struct config_module {
 enum vm_paging { VM_PAGING_AUTO, VM_PAGING_TDP, VM_PAGING_SHADOW };
 
 struct vm_config {
+	struct vm_config *next; /* in the order in which the modules name them; NULL: the last */
 	char name[VM_NAME_MAX + 1];
 	bool valid; /* false: a log line has said why, do not start it; only name counts */
 	bool has_kernel; /* true in a valid one */
@@ -63,12 +64,13 @@ struct vm_config {
 
 struct vm_config_list {
 	u32 count;
-	struct vm_config vms[VM_MAX_VMS]; /* in the order in which the modules name them */
+	struct vm_config *first;
+	bool full; /* there was no memory for one more */
 };
 
 /*
- * Fill list from count modules, whose command lines must stay. max_mem: the bytes that all
- * VMs together can have. A mistake is one log_error line, and makes the VM that the module
+ * Fill list, empty before, from count modules, whose command lines must stay; what is in it is
+ * of kzalloc(). max_mem: the bytes that all VMs together can have. A mistake is one log_error line, and makes the VM that the module
  * names invalid; what else is wrong with that VM is not reported.
  */
 void vm_config_parse(struct vm_config_list *list, const struct config_module *modules, u32 count,

@@ -227,18 +227,10 @@ static inline bool vcpu_may_enter(struct vcpu *vcpu)
  */
 void vcpu_take_apic(struct vcpu *vcpu);
 
-/* Where an image handed over by the boot loader lies. */
-struct vm_module {
-	const char *name; /* the file name word, for messages */
-	const u8 *data;
-	u64 size;
-	const char *cmdline; /* its whole string */
-};
-
 /* What the modules of the configurations are; must stay. */
-void vm_set_modules(const struct vm_module *modules, u32 count);
+void vm_set_modules(const struct config_module *modules);
 /* One of them, by its index as configurations have it. */
-const struct vm_module *vm_module_at(u32 index);
+const struct config_module *vm_module_at(u32 index);
 
 /*
  * Put memory, devices and vCPUs, which run nowhere, into the state of a fresh start. The errors of

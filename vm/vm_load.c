@@ -12,16 +12,19 @@
 
 #define IDENTITY_PDE 0xe7u /* P, R/W, U/S, A, D, PS */
 
-static const struct vm_module *modules;
-static u32 module_count;
+static const struct config_module *modules;
 
-void vm_set_modules(const struct vm_module *list, u32 count)
+/* For messages. */
+struct module_name {
+	char text[64];
+};
+
+void vm_set_modules(const struct config_module *list)
 {
 	modules = list;
-	module_count = count;
 }
 
-const struct vm_module *vm_module_at(u32 index)
+const struct config_module *vm_module_at(u32 index)
 {
 	return &modules[index];
 }
@@ -57,17 +60,25 @@ static void start_state(struct vcpu *vcpu, const struct load_result *start)
 	backend->set_table(vcpu, TABLE_GDTR, start->gdt.raw, start->gdt_limit);
 }
 
+static const char *name_of(const struct config_module *module, struct module_name *name)
+{
+	config_module_name(module, name->text, sizeof(name->text));
+	return name->text;
+}
+
 static int load_kernel(struct vm *vm, struct load_result *start)
 {
 	const struct vm_config *config = vm->config;
+	const struct config_module *kernel = vm_module_at(config->kernel);
 	struct load_module extras[VM_MAX_INITRDS];
+	struct module_name names[VM_MAX_INITRDS + 1];
 	struct load_request req = {
 		.vm_name = vm->name,
 		.mem = &vm->mem,
 		.mem_size = config->mem,
-		.kernel = modules[config->kernel].data,
-		.kernel_size = modules[config->kernel].size,
-		.kernel_name = modules[config->kernel].name,
+		.kernel = kernel->data,
+		.kernel_size = kernel->size,
+		.kernel_name = name_of(kernel, &names[VM_MAX_INITRDS]),
 		.cmdline = config->cmdline,
 		.modules = extras,
 		.module_count = config->initrd_count,
@@ -75,12 +86,12 @@ static int load_kernel(struct vm *vm, struct load_result *start)
 	};
 
 	for (u32 i = 0; i < config->initrd_count; i++) {
-		const struct vm_module *module = &modules[config->initrds[i]];
+		const struct config_module *module = vm_module_at(config->initrds[i]);
 
 		extras[i] = (struct load_module){
 			.data = module->data,
 			.size = module->size,
-			.name = module->name,
+			.name = name_of(module, &names[i]),
 			.cmdline = module->cmdline,
 		};
 	}

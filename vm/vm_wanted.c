@@ -33,9 +33,8 @@ static int create(const struct vm_config *config)
 
 void vm_create_wanted(const struct vm_config_list *list)
 {
-	for (u32 i = 0; i < list->count; i++)
-		(void)create(
-			&list->vms[i]); /* if not, a log line has said why; the others do start */
+	for (const struct vm_config *config = list->first; config; config = config->next)
+		(void)create(config); /* if not, a log line has said why; the others do start */
 	atomic_store(&wanted, list);
 }
 
@@ -56,15 +55,15 @@ int vm_start_again(const char *name)
 	const struct vm_config_list *list = atomic_load(&wanted);
 	int err;
 
-	for (u32 i = 0; list && i < list->count; i++) {
-		struct presence presence = { .config = &list->vms[i] };
+	for (const struct vm_config *vm = list ? list->first : NULL; vm; vm = vm->next) {
+		struct presence presence = { .config = vm };
 
-		if (strcmp(list->vms[i].name, name) != 0)
+		if (strcmp(vm->name, name) != 0)
 			continue;
 		vm_for_each(look_for, &presence);
 		if (presence.found)
 			return E_EXIST;
-		err = create(&list->vms[i]);
+		err = create(vm);
 		if (!err)
 			vm_start_all();
 		return err;

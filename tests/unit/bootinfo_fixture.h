@@ -18,14 +18,78 @@
 
 static struct boot_info info;
 
+/* What stands in for the RAM above the image that the lists of modules are put into. */
+static u8 lists[KIB(256)];
+#define SILL_ADDR MIB(1)
+#define SILL_SIZE MIB(1)
+
+static inline bool apart(u64 start, u64 len, u64 other, u64 other_len)
+{
+	return !len || !other_len || start + len <= other || other + other_len <= start;
+}
+
+/* The lists may be put where there is RAM, and nothing else. */
+static inline void check_lists_place(void)
+{
+	u64 start = info.lists.start.raw, len = info.lists.len;
+	bool in_ram = false;
+
+	assert_true(len && is_aligned(start, PAGE_SIZE));
+	assert_true(start >= MIB(1) && start + len <= GIB(4));
+	assert_true(apart(start, len, IMAGE_BASE, IMAGE_SIZE));
+	assert_true(apart(start, len, SILL_ADDR, SILL_SIZE));
+	for (u32 i = 0; i < info.memory_count; i++) {
+		const struct boot_memory *m = &info.memory[i];
+
+		if (m->type != BOOT_MEMORY_USABLE)
+			assert_true(start + len <= m->start || start > m->start + (m->len - 1));
+		else
+			in_ram |= m->start <= start && m->start + (m->len - 1) >= start + (len - 1);
+	}
+	assert_true(in_ram);
+}
+
+static inline void *take_lists(hpa_t addr, u64 len)
+{
+	assert_int_equal(addr.raw, info.lists.start.raw);
+	assert_int_equal(len, info.lists.len);
+	check_lists_place();
+	if (len > sizeof(lists))
+		return NULL;
+	memset(lists, 0xa5, sizeof(lists));
+	ASAN_POISON_MEMORY_REGION(lists, sizeof(lists));
+	ASAN_UNPOISON_MEMORY_REGION(lists, len);
+	return lists;
+}
+
+/* Beside the image there is one more piece of memory, for modules that nobody reads. */
+#define FAR_ADDR MIB(2)
+static u8 far_memory[KIB(64)];
+
+static inline const void *map_all(hpa_t addr, u64 len)
+{
+	u64 offset = addr.raw - FAR_ADDR;
+
+	if (offset < sizeof(far_memory) && len <= sizeof(far_memory) - offset)
+		return far_memory + offset;
+	return image_map(addr, len);
+}
+
+static const struct boot_access access = {
+	.map = map_all,
+	.take = take_lists,
+	.image = { .start = { SILL_ADDR }, .len = SILL_SIZE },
+};
+
 static inline int parse_info(u32 magic)
 {
 	int err;
 
 	image_protect();
+	ASAN_UNPOISON_MEMORY_REGION(lists, sizeof(lists));
 	host_log_clear();
 	memset(&info, 0xa5, sizeof(info));
-	err = boot_info_parse(&info, magic, HPA(INFO_ADDR), image_map);
+	err = boot_info_parse(&info, magic, HPA(INFO_ADDR), &access);
 	/* The test may go on and change the image. */
 	ASAN_UNPOISON_MEMORY_REGION(image.data, image.size);
 	return err;
@@ -42,7 +106,9 @@ static inline u32 log_lines(void)
 
 static inline void check_modules(void)
 {
-	assert_true(info.module_count <= BOOT_MAX_MODULES);
+	/* The last that there is room for. */
+	if (info.reserved)
+		info.reserved[BOOT_MAX_RESERVED + info.module_count - 1].len = 0;
 	for (u32 i = 0; i < info.module_count; i++) {
 		const struct config_module *module = &info.modules[i];
 
@@ -51,8 +117,9 @@ static inline void check_modules(void)
 		if (!module->size)
 			continue;
 		assert_false(module->broken);
-		assert_true(module->start.raw >= IMAGE_BASE);
-		assert_true(module->start.raw + module->size <= IMAGE_END);
+		assert_non_null(map_all(module->start, module->size));
+		assert_true(apart(module->start.raw, module->size, info.lists.start.raw,
+				  info.lists.len));
 		for (u32 j = 0; j < i; j++)
 			assert_true(info.modules[j].start.raw + info.modules[j].size <=
 					    module->start.raw ||

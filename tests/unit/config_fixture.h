@@ -9,9 +9,11 @@
 #include <string.h>
 
 #include "host.h"
+#include "mm/frames.h"
+#include "mm/heap.h"
 #include "vm/config.h"
 
-#define MAX_LINES 80u
+#define MAX_LINES 400u
 
 static struct vm_config_list list;
 static struct config_module modules[MAX_LINES];
@@ -25,6 +27,29 @@ static inline u32 log_lines(void)
 	return lines;
 }
 
+static inline void clear_list(void)
+{
+	while (list.first) {
+		struct vm_config *vm = list.first;
+
+		list.first = vm->next;
+		kfree(vm, sizeof(*vm));
+	}
+	list = (struct vm_config_list){ 0 };
+}
+
+/* The configurations are put there. */
+static inline int config_setup(void **state)
+{
+	static const struct mem_range ram = { HPA(0), MIB(32) };
+
+	(void)state;
+	host_memory_reset(MIB(32));
+	assert_int_equal(frames_init(&ram, 1, NULL, 0), 0);
+	assert_int_equal(heap_init(), 0);
+	return 0;
+}
+
 static inline void parse_lines(const char *const *lines, u32 count, u64 max_mem)
 {
 	assert_true(count <= MAX_LINES);
@@ -36,7 +61,7 @@ static inline void parse_lines(const char *const *lines, u32 count, u64 max_mem)
 			.number = i + 1,
 		};
 	host_log_clear();
-	memset(&list, 0xa5, sizeof(list));
+	clear_list();
 	vm_config_parse(&list, modules, count, max_mem);
 }
 
@@ -48,9 +73,9 @@ static inline void parse_lines(const char *const *lines, u32 count, u64 max_mem)
 
 static inline const struct vm_config *vm_named(const char *name)
 {
-	for (u32 i = 0; i < list.count; i++) {
-		if (strcmp(list.vms[i].name, name) == 0)
-			return &list.vms[i];
+	for (const struct vm_config *vm = list.first; vm; vm = vm->next) {
+		if (strcmp(vm->name, name) == 0)
+			return vm;
 	}
 	fail_msg("no VM %s", name);
 	return NULL;

@@ -212,6 +212,7 @@ static void test_strings_without_end(void **state)
 	mb2_begin();
 	mb2_put(MB2_TAG_CMDLINE, "log=debug", 9);
 	mb2_put(MB2_TAG_MODULE, module, sizeof(module));
+	put_memory_map(24);
 	mb2_finish();
 	assert_int_equal(parse_info(MB2_BOOT_MAGIC), 0);
 	check_info();
@@ -235,6 +236,7 @@ static void test_long_string(void **state)
 	mb2_put_module(MODULES_ADDR, MODULES_ADDR + 1, text);
 	text[BOOT_CMDLINE_MAX] = '\0';
 	mb2_put_module(MODULES_ADDR, MODULES_ADDR + 1, text);
+	put_memory_map(24);
 	mb2_finish();
 	assert_int_equal(parse_info(MB2_BOOT_MAGIC), 0);
 	check_info();
@@ -253,7 +255,8 @@ static void check_entry_size(u32 size, u32 count)
 	assert_int_equal(parse_info(MB2_BOOT_MAGIC), 0);
 	check_info();
 	assert_int_equal(info.memory_count, count);
-	assert_int_equal(log_lines(), 1);
+	/* Without RAM for their list the modules are left out, with a line of their own. */
+	assert_int_equal(log_lines(), info.module_count ? 1 : 2);
 }
 
 static void test_memory_map(void **state)
@@ -277,20 +280,20 @@ static void test_memory_map(void **state)
 	assert_int_equal(info.memory_count, 1);
 }
 
-static void test_too_many(void **state)
+static void test_many(void **state)
 {
 	(void)state;
 	mb2_begin();
-	for (u32 i = 0; i < 100; i++)
+	for (u32 i = 0; i < 200; i++)
 		mb2_put_module(MODULES_ADDR + i, MODULES_ADDR + i + 1, "vm=a type=initrd");
 	for (u32 i = 0; i < 100; i++)
 		put_memory_map(24);
 	mb2_finish();
 	assert_int_equal(parse_info(MB2_BOOT_MAGIC), 0);
 	check_info();
-	assert_int_equal(info.module_count, BOOT_MAX_MODULES);
+	assert_int_equal(info.module_count, 200);
 	assert_int_equal(info.memory_count, BOOT_MAX_MEMORY);
-	assert_int_equal(log_lines(), 2);
+	assert_int_equal(log_lines(), 1);
 }
 
 static void test_random(void **state)
@@ -323,7 +326,7 @@ int main(void)
 		cmocka_unit_test(test_strings_without_end),
 		cmocka_unit_test(test_long_string),
 		cmocka_unit_test(test_memory_map),
-		cmocka_unit_test(test_too_many),
+		cmocka_unit_test(test_many),
 		cmocka_unit_test(test_random),
 	};
 

@@ -295,5 +295,5 @@ int main(void)
 		cmocka_unit_test(test_paravirtual), cmocka_unit_test(test_module_name),
 	};
 
-	return cmocka_run_group_tests_name("config", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("config", tests, config_setup, NULL);
 }

@@ -2,6 +2,7 @@
 /*
  * VM configurations from modules' command lines: what is too long, too many, or random.
  */
+#include "host_alloc.h"
 #include "tests/unit/config_fixture.h"
 #include "tests/unit/mutate.h"
 
@@ -28,25 +29,52 @@ static void test_long_command_line(void **state)
 	assert_true(strlen(host_log) < 250);
 }
 
-static void test_too_many(void **state)
+/* Modules and VMs by the hundred, in any order. */
+static void test_many(void **state)
 {
 	static char text[MAX_LINES][64];
 	const char *lines[MAX_LINES];
+	u32 i = 0;
 
 	(void)state;
-	for (u32 i = 0; i < MAX_LINES; i++) {
-		u32 vm = MIN(i, VM_MAX_VMS); /* all after the last one that fits are one more */
-
-		snprintf(text[i], sizeof(text[i]), "k vm=v%u type=%s mem=4M", vm,
-			 i > vm ? "initrd" : "kernel");
+	for (; i < MAX_LINES; i++) {
+		snprintf(text[i], sizeof(text[i]), "k vm=v%u type=%s", i % (MAX_LINES / 2),
+			 i < MAX_LINES / 2 ? "initrd" : "kernel mem=4M");
 		lines[i] = text[i];
 	}
 	parse_lines(lines, MAX_LINES, GIB(1));
-	assert_int_equal(list.count, VM_MAX_VMS);
-	assert_int_equal(log_lines(), 1);
-	assert_non_null(strstr(host_log, "module 65 (k): \"vm=v64\""));
-	for (u32 i = 0; i < VM_MAX_VMS; i++)
-		assert_true(list.vms[i].valid);
+	assert_int_equal(list.count, MAX_LINES / 2);
+	assert_string_equal(host_log, "");
+	i = 0;
+	for (const struct vm_config *vm = list.first; vm; vm = vm->next, i++) {
+		assert_true(vm->valid);
+		assert_memory_equal(text[i] + strlen("k vm="), vm->name, strlen(vm->name));
+		assert_int_equal(vm->initrds[0], i);
+		assert_int_equal(vm->kernel, i + MAX_LINES / 2);
+	}
+	assert_int_equal(i, list.count);
+}
+
+/* VMs that there is no memory for get one line each, whatever their modules; those before start. */
+static void test_no_memory(void **state)
+{
+	u32 n = 1;
+
+	(void)state;
+	do {
+		host_alloc_fail(n++, false);
+		parse("k vm=a type=kernel", "i vm=b type=initrd", "k vm=b type=kernel",
+		      "k vm=c type=kernel", "i vm=a type=initrd");
+		assert_int_equal(host_alloc_failed, 1);
+	} while (!list.count);
+	assert_int_equal(list.count, 1);
+	assert_true(vm_named("a")->valid);
+	assert_int_equal(vm_named("a")->initrd_count, 1);
+	assert_int_equal(log_lines(), 2);
+	assert_non_null(
+		strstr(host_log, "module 2 (i): \"vm=b\": there is no memory for one more"));
+	assert_non_null(
+		strstr(host_log, "module 4 (k): \"vm=c\": there is no memory for one more"));
 }
 
 static void test_too_many_initrds(void **state)
@@ -78,6 +106,7 @@ static void test_broken_module(void **state)
 
 	(void)state;
 	host_log_clear();
+	clear_list();
 	vm_config_parse(&list, broken, ARRAY_SIZE(broken), GIB(1));
 	assert_false(vm_named("a")->valid || vm_named("b")->valid || vm_named("c")->valid);
 	/* Who said that a module is broken said it already. */
@@ -91,9 +120,7 @@ static void check_list(u32 count, u64 max_mem)
 	u64 mem = 0;
 
 	assert_true(list.count <= count);
-	for (u32 i = 0; i < list.count; i++) {
-		const struct vm_config *vm = &list.vms[i];
-
+	for (const struct vm_config *vm = list.first; vm; vm = vm->next) {
 		assert_in_range(strnlen(vm->name, sizeof(vm->name)), 1, VM_NAME_MAX);
 		if (!vm->valid) {
 			assert_true(log_lines() > 0);
@@ -159,12 +186,10 @@ static void test_random(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_long_command_line),
-		cmocka_unit_test(test_too_many),
-		cmocka_unit_test(test_too_many_initrds),
-		cmocka_unit_test(test_broken_module),
-		cmocka_unit_test(test_random),
+		cmocka_unit_test(test_long_command_line), cmocka_unit_test(test_many),
+		cmocka_unit_test(test_no_memory),         cmocka_unit_test(test_too_many_initrds),
+		cmocka_unit_test(test_broken_module),     cmocka_unit_test(test_random),
 	};
 
-	return cmocka_run_group_tests_name("config_limits", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("config_limits", tests, config_setup, NULL);
 }

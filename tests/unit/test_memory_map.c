@@ -9,7 +9,11 @@
 
 #include "host.h"
 
+#define MODULES 200u
+
 static struct boot_info info;
+static struct config_module modules[MODULES];
+static struct mem_range reserved[BOOT_MAX_RESERVED + MODULES];
 static struct memory_map map;
 static const struct mem_range image = { .start = { MIB(1) }, .len = MIB(2) };
 static u64 seed = 1;
@@ -18,6 +22,11 @@ static u64 random_below(u64 limit)
 {
 	seed = seed * 6364136223846793005ull + 1442695040888963407ull;
 	return (seed >> 20) % limit;
+}
+
+static void clear(void)
+{
+	info = (struct boot_info){ .modules = modules, .reserved = reserved };
 }
 
 static void put(u64 start, u64 len, u32 type)
@@ -33,7 +42,7 @@ static void make(u8 phys_bits)
 	memory_map_make(&map, &info, &image, phys_bits);
 	assert_true(map.ram_count <= MEMORY_MAP_RAM);
 	/* One is left for the host's tables. */
-	assert_true(map.reserved_count < MEMORY_MAP_RESERVED);
+	assert_true(map.reserved_count < BOOT_MAX_RESERVED + info.module_count);
 	for (size_t i = 0; i < map.ram_count; i++) {
 		u64 start = map.ram[i].start.raw, len = map.ram[i].len;
 
@@ -49,7 +58,7 @@ static void make(u8 phys_bits)
 static void test_pc(void **state)
 {
 	(void)state;
-	memset(&info, 0, sizeof(info));
+	clear();
 	put(GIB(4), GIB(60), 1);
 	put(0, 0x9fc00, 1);
 	put(0x9fc00, 0x400, 2);
@@ -66,7 +75,7 @@ static void test_pc(void **state)
 static void test_out_of_reach(void **state)
 {
 	(void)state;
-	memset(&info, 0, sizeof(info));
+	clear();
 	put(0, GIB(1), 1);
 	put(GIB(60), GIB(8), 1);
 	put(GIB(128), GIB(1), 1);
@@ -78,14 +87,14 @@ static void test_out_of_reach(void **state)
 	assert_non_null(strstr(host_log, "RAM from 0x1000000000 on is out of reach"));
 	assert_non_null(strstr(host_log, "RAM from 0x2000000000 on is out of reach"));
 
-	memset(&info, 0, sizeof(info));
+	clear();
 	put(0, UINT64_MAX, 1);
 	put(UINT64_MAX - 4095, 4096, 1); /* up to 2^64 */
 	put(UINT64_MAX - 4095, 4096, 2);
 	make(52);
 	assert_int_equal(map.ram_count, 1);
 	assert_int_equal(map.ram[0].len, BIT(46));
-	memset(&info, 0, sizeof(info));
+	clear();
 	make(40);
 	assert_int_equal(map.ram_count, 0);
 	assert_int_equal(map.trampoline.raw, 0);
@@ -94,7 +103,7 @@ static void test_out_of_reach(void **state)
 static void test_trampoline(void **state)
 {
 	(void)state;
-	memset(&info, 0, sizeof(info));
+	clear();
 	put(0, KIB(640), 1);
 	put(KIB(64), KIB(448), 2); /* the same again, and this one counts */
 	make(40);
@@ -109,7 +118,7 @@ static void test_trampoline(void **state)
 	assert_int_equal(map.trampoline.raw, 0);
 	info.module_count = 0;
 	/* Page 0 holds the BIOS's vectors, and "0" means none. */
-	memset(&info, 0, sizeof(info));
+	clear();
 	put(0, KIB(4), 1);
 	make(40);
 	assert_int_equal(map.trampoline.raw, 0);
@@ -170,7 +179,7 @@ static void test_random(void **state)
 
 	(void)state;
 	for (u32 round = 0; round < 3000; round++) {
-		memset(&info, 0, sizeof(info));
+		clear();
 		for (u64 i = random_below(20); i; i--) {
 			u64 start = random_below(limit / PAGE_SIZE) * PAGE_SIZE;
 			u64 pages = 1 + random_below((limit - start) / PAGE_SIZE);
@@ -193,7 +202,7 @@ static void test_full(void **state)
 {
 	(void)state;
 	for (u32 round = 0; round < 300; round++) {
-		memset(&info, 0, sizeof(info));
+		clear();
 		while (info.memory_count < BOOT_MAX_MEMORY) {
 			u64 start = random_below(BIT(44)) << random_below(20);
 			u64 len = 1 + (random_below(BIT(44)) << random_below(20));
@@ -201,7 +210,7 @@ static void test_full(void **state)
 			if (start + (len - 1) >= start)
 				put(start, len, (u32)random_below(6));
 		}
-		while (info.module_count < BOOT_MAX_MODULES)
+		while (info.module_count < MODULES)
 			info.modules[info.module_count++] = (struct config_module){
 				.start = HPA(random_below(GIB(4))),
 				.size = 1 + random_below(GIB(1)),
