@@ -2,6 +2,7 @@
 """From the first instruction to having nothing to do."""
 
 import re
+import shutil
 import subprocess
 
 import pytest
@@ -134,3 +135,45 @@ def test_run_prints_a_command_that_can_be_pasted(tmp_path):
     assert pasted.stdout and arguments.endswith(pasted.stdout)
     assert "vm=hello type=kernel mem=64M smp=3 -- it's a,,b $x" in pasted.stdout
     assert "-smp\n3\n" in pasted.stdout
+
+
+def run_duo(top, kernels):
+    """The modules of tools/run GUEST=duo in a tree with stand-ins; kernels: packages to be had."""
+    (top / "tools").mkdir()
+    for name in ("run", "guest.sh"):
+        shutil.copy(TOP / "tools" / name, top / "tools")
+    stand_ins = {
+        "tools/get-kernel": f"case $1 in {'|'.join(kernels) or '-'}) echo \"$1/vmlinuz\";; "
+                            "*) exit 3;; esac",
+        "tools/make-initrd": 'echo "initrd$1.gz"',
+        "bin/qemu-system-x86_64": "while [ $1 != -initrd ]; do shift; done; echo \"initrd $2\"",
+        "build/sill.elf": "", "build/guest/hello.elf": "",
+    }
+    for name, text in stand_ins.items():
+        (top / name).parent.mkdir(parents=True, exist_ok=True)
+        (top / name).write_text(f"#!/bin/sh\n{text}\n")
+        (top / name).chmod(0o755)
+    run = subprocess.run(["tools/run"], cwd=top, capture_output=True, text=True, timeout=60,
+                         env={"PATH": f"{top}/bin:/usr/bin:/bin", "GUEST": "duo", "CMDLINE": "x"})
+    assert run.returncode == 0, run.stderr
+    return re.search("^initrd (.*)$", run.stdout, re.M).group(1).split(",")
+
+
+LINUX, PAE = "linux-image-amd64", "linux-image-686-pae:i386"
+HELLO = "build/guest/hello.elf"
+
+
+@pytest.mark.parametrize("kernels, names", [
+    ([LINUX, PAE], {"linux": f"{LINUX}/vmlinuz", "pae": f"{PAE}/vmlinuz"}),
+    ([LINUX], {"linux": f"{LINUX}/vmlinuz", "hello": HELLO}),
+    ([PAE], {"hello": HELLO, "pae": f"{PAE}/vmlinuz"}),
+    ([], {"hello": HELLO, "hello2": HELLO}),
+])
+def test_run_duo(tmp_path, kernels, names):
+    """Two VMs of two names, whichever kernels can be had."""
+    modules = run_duo(tmp_path, kernels)
+    found = [re.match(r"(\S+) vm=(\S+) type=kernel mem=512M smp=2 -- x$", m) for m in modules]
+    assert {m.group(2): m.group(1) for m in found if m} == names
+    assert len([m for m in found if m]) == 2
+    initrds = {m.group(1) for m in (re.search(r" vm=(\S+) type=initrd$", m) for m in modules) if m}
+    assert initrds == {name for name in names if not name.startswith("hello")}
