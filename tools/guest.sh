@@ -48,13 +48,14 @@ guest_machine() {
 
 # guest_files GUEST: sets guest_name, guest_kernel and guest_initrd (empty: none). GUEST is
 # linux (Debian's kernel), cloud (its smaller cloud kernel), pae (its kernel of 32 bits), the name
-# of a test guest in build/guest, or a file. Without a registry to get the kernel from it is hello
-# instead.
+# of a test guest in build/guest, or a file; two at once (duo) only tools/run can start. Without a
+# registry to get the kernel from it is hello instead.
 guest_files() {
 	local wanted=$1 package arch=
 
 	guest_initrd=
 	case $wanted in
+	duo) die "GUEST=duo: two guests at once are for make run only" ;;
 	linux | cloud | pae)
 		package=${KERNEL_PACKAGE:-linux-image-amd64}
 		[ "$wanted" = cloud ] && package=linux-image-cloud-amd64
@@ -75,8 +76,8 @@ guest_files() {
 	[ -f "$guest_kernel" ] || guest_kernel=$build/guest/$wanted.elf
 	[ -f "$guest_kernel" ] || guest_kernel=build/guest/$wanted.elf
 	[ -f "$guest_kernel" ] ||
-		die "GUEST=$wanted: neither linux, cloud, pae, a file nor one of build/guest:" \
-			"$(cd build/guest 2>/dev/null && echo *.elf | sed 's/\.elf//g')"
+		die "GUEST=$wanted: neither linux, cloud, pae, duo (make run only), a file nor one of" \
+			"build/guest: $(cd build/guest 2>/dev/null && echo *.elf | sed 's/\.elf//g')"
 	guest_name=$(basename "$guest_kernel" .elf | tr -c 'A-Za-z0-9_.\n-' _ | cut -c -31)
 }
 

@@ -188,6 +188,15 @@ def test_without_a_registry(boot, tmp_path):
     m.expect(texts.HELLO_READY)
 
 
+def test_two_guests_are_refused(tmp_path):
+    done = subprocess.run([TOP / "tools/make-iso"], cwd=TOP, capture_output=True, text=True,
+                          env={**os.environ, "GUEST": "duo", "OUT": str(tmp_path / "sill.iso")},
+                          timeout=60)
+    assert done.returncode == 1
+    assert "GUEST=duo: two guests at once are for make run only" in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
 def test_font_is_what_make_font_draws():
     drawn = subprocess.run([TOP / "tools/make-font"], capture_output=True, text=True, check=True)
     assert drawn.stdout == (TOP / "arch/font.c").read_text()

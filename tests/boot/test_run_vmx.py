@@ -105,6 +105,7 @@ def test_without_a_terminal(tmp_path):
 @pytest.mark.parametrize("setting, words", [
     ({"MODEL": "nonsense"}, "no CPU model nonsense"), ({"MEM": "3G"}, "MEM=3G is too much"),
     ({"SMP": "none"}, "SMP=none is not a number"), ({"GUEST": "none"}, "GUEST=none: neither"),
+    ({"GUEST": "duo"}, "GUEST=duo: two guests at once are for make run only"),
 ])
 def test_mistakes(tmp_path, setting, words):
     skip_without_bochs()
