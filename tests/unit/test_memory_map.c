@@ -57,6 +57,8 @@ static void make(u8 phys_bits)
 
 static void test_pc(void **state)
 {
+	u32 lists = 0;
+
 	(void)state;
 	clear();
 	put(GIB(4), GIB(60), 1);
@@ -64,11 +66,16 @@ static void test_pc(void **state)
 	put(0x9fc00, 0x400, 2);
 	put(MIB(1), GIB(3) - MIB(1), 1);
 	put(0xfd00000000, 0x300000000, 2);
+	info.lists = (struct mem_range){ HPA(MIB(5)), KIB(12) };
 	make(46);
 	assert_null(strstr(host_log, "out of reach"));
 	assert_int_equal(map.ram_count, 3);
 	assert_int_equal(map.trampoline.raw, KIB(508));
 	assert_int_equal(map.ram_above, 0);
+	/* What the modules' list takes is not for others. */
+	for (size_t i = 0; i < map.reserved_count; i++)
+		lists += map.reserved[i].start.raw == MIB(5) && map.reserved[i].len == KIB(12);
+	assert_int_equal(lists, 1);
 }
 
 /* On a CPU with 36 bits, and beyond what the direct map has room for. */
