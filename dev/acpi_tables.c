@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The ACPI tables: see acpi_tables.h; the DSDT's contents are in acpi_dsdt.c.
+ * What the ACPI tables say: see acpi_tables.h; the DSDT's contents are in acpi_dsdt.c, and how the
+ * tables get their addresses is in acpi_place.c.
  *
  *	RSDP -+-> RSDT -+-> FADT -+-> FACS
  *	      |         |         +-> DSDT
@@ -9,15 +10,13 @@
  */
 #include "dev/acpi_tables.h"
 
-#include "dev/acpi_buffer.h"
+#include "dev/acpi_layout.h"
 #include "dev/ioapic.h"
 #include "dev/lapic.h"
 #include "dev/pit.h"
 #include "dev/pm.h"
 #include "dev/reset.h"
 #include "dev/rtc.h"
-#include "lib/checksum.h"
-#include "lib/err.h"
 
 struct rsdp {
 	char signature[8];
@@ -30,7 +29,7 @@ struct rsdp {
 	u8 extended_checksum;
 	u8 reserved[3];
 } __packed;
-_Static_assert(sizeof(struct rsdp) == 36, "RSDP");
+_Static_assert(sizeof(struct rsdp) == ACPI_RSDP_SIZE, "RSDP");
 #define RSDP_V1_LEN 20u
 
 /* Tables that the RSDT and the XSDT name. */
@@ -175,15 +174,15 @@ static void *begin_table(struct acpi_buffer *buf, const char *signature, u8 revi
 }
 
 /* The table goes up to here. Its offset in the buffer is returned, 0 when it did not fit. */
-static u32 end_table(struct acpi_buffer *buf, struct acpi_header *header)
+static u32 end_table(struct acpi_layout *layout, struct acpi_header *header)
 {
 	u32 offset;
 
-	if (!header || buf->full)
+	if (!header || layout->buf.full)
 		return 0;
-	offset = (u32)((u8 *)header - buf->data);
-	header->length = buf->used - offset;
-	header->checksum = (u8)-checksum_bytes(header, header->length);
+	offset = (u32)((u8 *)header - layout->buf.data);
+	header->length = layout->buf.used - offset;
+	acpi_sum_up(layout, &header->checksum, offset, header->length);
 	return offset;
 }
 
@@ -191,6 +190,7 @@ static u32 build_facs(struct acpi_buffer *buf)
 {
 	struct facs *facs;
 
+	/* The first of the tables, so at ACPI_FIRST_TABLE. */
 	acpi_reserve(buf, -buf->used % ACPI_TABLES_ALIGN);
 	facs = acpi_reserve(buf, sizeof(*facs));
 	if (!facs)
@@ -201,12 +201,12 @@ static u32 build_facs(struct acpi_buffer *buf)
 	return (u32)((u8 *)facs - buf->data);
 }
 
-static u32 build_dsdt(struct acpi_buffer *buf, u32 cpus)
+static u32 build_dsdt(struct acpi_layout *layout, u32 cpus)
 {
-	struct acpi_header *header = begin_table(buf, "DSDT", 2, sizeof(*header));
+	struct acpi_header *header = begin_table(&layout->buf, "DSDT", 2, sizeof(*header));
 
-	acpi_dsdt_append(buf, cpus);
-	return end_table(buf, header);
+	acpi_dsdt_append(&layout->buf, cpus);
+	return end_table(layout, header);
 }
 
 static struct acpi_register io_register(u32 port, u8 bytes, u8 access)
@@ -237,21 +237,21 @@ static void fill_power_management(struct fadt *fadt)
 	fadt->reset_value = RESET_CONTROL_VALUE;
 }
 
-static u32 build_fadt(struct acpi_buffer *buf, u32 facs, u32 dsdt)
+static u32 build_fadt(struct acpi_layout *layout, u32 facs, u32 dsdt)
 {
-	struct fadt *fadt = begin_table(buf, "FACP", FADT_REVISION, sizeof(*fadt));
+	struct fadt *fadt = begin_table(&layout->buf, "FACP", FADT_REVISION, sizeof(*fadt));
 
 	if (!fadt)
 		return 0;
 	fill_power_management(fadt);
-	fadt->facs = facs;
-	fadt->dsdt = dsdt;
-	fadt->x_dsdt = dsdt;
+	acpi_point(layout, &fadt->facs, sizeof(fadt->facs), facs);
+	acpi_point(layout, &fadt->dsdt, sizeof(fadt->dsdt), dsdt);
+	acpi_point(layout, &fadt->x_dsdt, sizeof(fadt->x_dsdt), dsdt);
 	fadt->century = RTC_CENTURY;
 	fadt->boot_arch = BOOT_LEGACY_DEVICES | BOOT_NO_VGA;
 	fadt->flags = FADT_WBINVD | FADT_C1 | FADT_NO_POWER_BUTTON | FADT_NO_SLEEP_BUTTON |
 		      FADT_NO_FIXED_RTC | FADT_TIMER_32BIT | FADT_RESET;
-	return end_table(buf, &fadt->header);
+	return end_table(layout, &fadt->header);
 }
 
 u8 acpi_ioapic_id(const u8 *apic_ids, u32 cpus)
@@ -297,8 +297,9 @@ static void append_ioapic(struct acpi_buffer *buf, u8 id)
 	acpi_append(buf, &sci, sizeof(sci));
 }
 
-static u32 build_madt(struct acpi_buffer *buf, const u8 *apic_ids, u32 cpus)
+static u32 build_madt(struct acpi_layout *layout, const u8 *apic_ids, u32 cpus)
 {
+	struct acpi_buffer *buf = &layout->buf;
 	struct madt *madt = begin_table(buf, "APIC", 3, sizeof(*madt));
 	const struct madt_lapic_nmi nmi = {
 		.type = MADT_LAPIC_NMI,
@@ -324,63 +325,55 @@ static u32 build_madt(struct acpi_buffer *buf, const u8 *apic_ids, u32 cpus)
 	}
 	append_ioapic(buf, acpi_ioapic_id(apic_ids, cpus));
 	acpi_append(buf, &nmi, sizeof(nmi));
-	return end_table(buf, &madt->header);
+	return end_table(layout, &madt->header);
 }
 
-static u32 build_rsdt(struct acpi_buffer *buf, u32 fadt, u32 madt)
+static u32 build_rsdt(struct acpi_layout *layout, u32 fadt, u32 madt)
 {
-	struct rsdt *rsdt = begin_table(buf, "RSDT", 1, sizeof(*rsdt));
+	struct rsdt *rsdt = begin_table(&layout->buf, "RSDT", 1, sizeof(*rsdt));
 
 	if (!rsdt)
 		return 0;
-	rsdt->entries[ENTRY_FADT] = fadt;
-	rsdt->entries[ENTRY_MADT] = madt;
-	return end_table(buf, &rsdt->header);
+	acpi_point(layout, &rsdt->entries[ENTRY_FADT], sizeof(rsdt->entries[0]), fadt);
+	acpi_point(layout, &rsdt->entries[ENTRY_MADT], sizeof(rsdt->entries[0]), madt);
+	return end_table(layout, &rsdt->header);
 }
 
-static u32 build_xsdt(struct acpi_buffer *buf, u32 fadt, u32 madt)
+static u32 build_xsdt(struct acpi_layout *layout, u32 fadt, u32 madt)
 {
-	struct xsdt *xsdt = begin_table(buf, "XSDT", 1, sizeof(*xsdt));
+	struct xsdt *xsdt = begin_table(&layout->buf, "XSDT", 1, sizeof(*xsdt));
 
 	if (!xsdt)
 		return 0;
-	xsdt->entries[ENTRY_FADT] = fadt;
-	xsdt->entries[ENTRY_MADT] = madt;
-	return end_table(buf, &xsdt->header);
+	acpi_point(layout, &xsdt->entries[ENTRY_FADT], sizeof(xsdt->entries[0]), fadt);
+	acpi_point(layout, &xsdt->entries[ENTRY_MADT], sizeof(xsdt->entries[0]), madt);
+	return end_table(layout, &xsdt->header);
 }
 
-static void fill_rsdp(struct rsdp *rsdp, u32 rsdt, u32 xsdt)
+static void fill_rsdp(struct acpi_layout *layout, struct rsdp *rsdp, u32 rsdt, u32 xsdt)
 {
 	memcpy(rsdp->signature, "RSD PTR ", sizeof(rsdp->signature));
 	memcpy(rsdp->oem_id, "SILL  ", sizeof(rsdp->oem_id));
 	rsdp->revision = 2;
-	rsdp->rsdt = rsdt;
 	rsdp->length = sizeof(*rsdp);
-	rsdp->xsdt = xsdt;
-	rsdp->checksum = (u8)-checksum_bytes(rsdp, RSDP_V1_LEN);
-	rsdp->extended_checksum = (u8)-checksum_bytes(rsdp, sizeof(*rsdp));
+	acpi_point(layout, &rsdp->rsdt, sizeof(rsdp->rsdt), rsdt);
+	acpi_point(layout, &rsdp->xsdt, sizeof(rsdp->xsdt), xsdt);
+	acpi_sum_up(layout, &rsdp->checksum, 0, RSDP_V1_LEN);
+	acpi_sum_up(layout, &rsdp->extended_checksum, 0, sizeof(*rsdp));
 }
 
-int acpi_tables_build(u8 *data, u32 size, gpa_t gpa, const u8 *apic_ids, u32 cpus)
+void acpi_lay_out(struct acpi_layout *layout, const u8 *apic_ids, u32 cpus)
 {
-	struct acpi_buffer buf = { .data = data, .size = size };
-	u32 base = (u32)gpa.raw, fadt, madt, facs, dsdt, rsdt, xsdt;
-	struct rsdp *rsdp;
+	struct acpi_buffer *buf = &layout->buf;
+	struct rsdp *rsdp = acpi_reserve(buf, sizeof(*rsdp));
+	u32 fadt, madt, facs, dsdt, rsdt, xsdt;
 
-	if (cpus == 0 || cpus > ACPI_MAX_CPUS || !is_aligned(gpa.raw, ACPI_TABLES_ALIGN))
-		return E_INVAL;
-	/* The 32-bit pointers among the tables' must reach. */
-	if (size > GIB(1) || gpa.raw > GIB(4) - size)
-		return E_RANGE;
-	rsdp = acpi_reserve(&buf, sizeof(*rsdp));
-	facs = base + build_facs(&buf);
-	dsdt = base + build_dsdt(&buf, cpus);
-	fadt = base + build_fadt(&buf, facs, dsdt);
-	madt = base + build_madt(&buf, apic_ids, cpus);
-	rsdt = base + build_rsdt(&buf, fadt, madt);
-	xsdt = base + build_xsdt(&buf, fadt, madt);
-	if (!rsdp || buf.full)
-		return E_NOMEM;
-	fill_rsdp(rsdp, rsdt, xsdt);
-	return (int)buf.used;
+	facs = build_facs(buf);
+	dsdt = build_dsdt(layout, cpus);
+	fadt = build_fadt(layout, facs, dsdt);
+	madt = build_madt(layout, apic_ids, cpus);
+	rsdt = build_rsdt(layout, fadt, madt);
+	xsdt = build_xsdt(layout, fadt, madt);
+	if (rsdp && !buf->full)
+		fill_rsdp(layout, rsdp, rsdt, xsdt);
 }

@@ -4,13 +4,14 @@
  * run on and get the kernel they are to start: a list of items, each read by the number that is
  * its key. Selected by port 510h, read byte by byte at port 511h, or by DMA from 514h on.
  *
- * What lies in the boot loader's modules is read from there. There are no ACPI files: the tables
- * are in guest memory when it starts, at their final addresses, where firmware's scripts
- * (etc/table-loader) would want them unplaced. Nothing can be written. All calls, and the timer's
+ * What lies in the boot loader's modules is read from there. The ACPI tables are in guest memory
+ * when it starts; for firmware that sets up memory by itself they are told a second time, as files
+ * without an address and the script that places them. Nothing can be written. All calls, and the timer's
  * function, under the VM's device lock.
  */
 #pragma once
 
+#include "dev/fw_cfg_file.h"
 #include "lib/bytes.h"
 #include "mm/guest_mem.h"
 #include "mm/tlb.h"
@@ -25,7 +26,7 @@
 #define FW_CFG_DMA_PORTS 8u
 
 #define FW_CFG_MAX_ITEMS 32u
-#define FW_CFG_NAME_MAX 56u
+#define FW_CFG_MAX_FILES 4u
 
 /*
  * A DMA transfer is done in steps of this much, the first in the exit that asks for it and the
@@ -34,6 +35,8 @@
  */
 #define FW_CFG_DMA_STEP 0x10000u
 #define FW_CFG_DMA_PAUSE_NS 20000u
+
+struct acpi_files;
 
 /* What an item consists of; behind size bytes come zeros up to room. */
 struct fw_cfg_piece {
@@ -47,14 +50,6 @@ struct fw_cfg_item {
 	u64 size;
 };
 
-/* An entry of the file directory, as the guest reads it: big-endian. */
-struct fw_cfg_file {
-	u32 size;
-	u16 key, reserved;
-	char name[FW_CFG_NAME_MAX];
-} __packed;
-_Static_assert(sizeof(struct fw_cfg_file) == 64, "a directory entry has 64 bytes");
-
 /* What the device tells; the memory that it points to must stay. */
 struct fw_cfg_config {
 	struct guest_mem *mem;
@@ -62,6 +57,7 @@ struct fw_cfg_config {
 	struct timer_queue *timers;
 	u64 mem_size; /* bytes */
 	u32 cpus;
+	const struct acpi_files *acpi;
 	struct bytes kernel;
 	const char *cmdline;
 	u32 initrd_count;
@@ -73,12 +69,12 @@ struct fw_cfg {
 	const struct tlb_space *space; /* [const] */
 	/* [const] from here to numbers */
 	struct fw_cfg_item items[FW_CFG_MAX_ITEMS];
-	u32 item_count, piece_count, number_count;
+	u32 item_count, piece_count, number_count, file_count;
 	struct fw_cfg_piece pieces[FW_CFG_MAX_ITEMS + VM_MAX_INITRDS];
 	struct guest_e820 e820;
 	struct {
 		u32 count; /* big-endian */
-		struct fw_cfg_file file[1];
+		struct fw_cfg_file files[FW_CFG_MAX_FILES];
 	} __packed directory;
 	u64 numbers[FW_CFG_MAX_ITEMS];
 

@@ -8,6 +8,7 @@
  */
 #include "dev/fw_cfg_items.h"
 
+#include "dev/acpi_tables.h"
 #include "lib/log.h"
 #include "lib/string.h"
 #include "vm/bzimage.h"
@@ -94,6 +95,21 @@ static void add_number(struct fw_cfg *fw, enum fw_cfg_key key, u64 value, u64 si
 	add(fw, key, number, size);
 }
 
+static void add_file(struct fw_cfg *fw, const char *name, const void *data, u64 size)
+{
+	enum fw_cfg_key key = KEY_FIRST_FILE + fw->file_count;
+	struct fw_cfg_file *file = &fw->directory.files[fw->file_count];
+
+	assert(fw->file_count < FW_CFG_MAX_FILES);
+	fw->file_count++;
+	*file = (struct fw_cfg_file){
+		.size = __builtin_bswap32((u32)size),
+		.key = __builtin_bswap16((u16)key),
+	};
+	strlcpy(file->name, name, sizeof(file->name));
+	add(fw, key, data, size);
+}
+
 static void add_initrd(struct fw_cfg *fw, const struct fw_cfg_config *config, u64 below)
 {
 	u64 size;
@@ -143,14 +159,22 @@ static void add_e820(struct fw_cfg *fw, u64 mem_size)
 	size = fw->e820.count * sizeof(fw->e820.entries[0]);
 	add_number(fw, KEY_E820, fw->e820.count, 4);
 	add_piece(fw, fw->e820.entries, size, size);
-	add(fw, KEY_FIRST_FILE, fw->e820.entries, size);
-	fw->directory.count = __builtin_bswap32(1);
-	fw->directory.file[0] = (struct fw_cfg_file){
-		.size = __builtin_bswap32((u32)size),
-		.key = __builtin_bswap16(KEY_FIRST_FILE),
-		.name = "etc/e820",
-	};
-	add(fw, KEY_DIRECTORY, &fw->directory, sizeof(fw->directory));
+	add_file(fw, "etc/e820", fw->e820.entries, size);
+}
+
+static void add_acpi(struct fw_cfg *fw, const struct acpi_files *acpi)
+{
+	add_file(fw, ACPI_FILE_RSDP, acpi->rsdp.data, acpi->rsdp.len);
+	add_file(fw, ACPI_FILE_TABLES, acpi->tables.data, acpi->tables.len);
+	add_file(fw, ACPI_FILE_LOADER, acpi->loader.data, acpi->loader.len);
+}
+
+static void add_directory(struct fw_cfg *fw)
+{
+	u64 size = sizeof(fw->directory.count) + fw->file_count * sizeof(fw->directory.files[0]);
+
+	fw->directory.count = __builtin_bswap32(fw->file_count);
+	add(fw, KEY_DIRECTORY, &fw->directory, size);
 }
 
 void fw_cfg_items(struct fw_cfg *fw, const struct fw_cfg_config *config)
@@ -164,4 +188,6 @@ void fw_cfg_items(struct fw_cfg *fw, const struct fw_cfg_config *config)
 	add_number(fw, KEY_IRQ0_OVERRIDE, 1, 4); /* the PIT is the I/O APIC's input 2 */
 	add_kernel(fw, config);
 	add_e820(fw, config->mem_size);
+	add_acpi(fw, config->acpi);
+	add_directory(fw);
 }

@@ -126,8 +126,9 @@ static int pc_create(struct vm *vm)
 	pm_init(&pc->pm, power_off, vm);
 	reset_init(&pc->reset, reset, vm);
 	debug_exit_init(&pc->debug_exit, debug_exit, vm);
-	platform_fw_cfg_init(vm, &pc->fw_cfg);
 	err = platform_lapics_create(vm);
+	if (!err)
+		err = platform_fw_cfg_init(vm, &pc->fw_cfg, &pc->acpi);
 	if (!err)
 		err = pc_wire(vm, pc);
 	if (err)

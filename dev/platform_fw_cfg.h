@@ -7,5 +7,5 @@
 #include "dev/fw_cfg.h"
 #include "vm/vm.h"
 
-/* The vCPUs are there. */
-void platform_fw_cfg_init(struct vm *vm, struct fw_cfg *fw);
+/* Also build acpi, of which it then tells. The vCPUs are there. E_NOMEM. */
+int __must_check platform_fw_cfg_init(struct vm *vm, struct fw_cfg *fw, struct acpi_files *acpi);

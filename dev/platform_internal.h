@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "dev/acpi_tables.h"
 #include "dev/apic_bus.h"
 #include "dev/debug_exit.h"
 #include "dev/fw_cfg.h"
@@ -27,6 +28,7 @@ struct pc {
 	struct reset reset;
 	struct debug_exit debug_exit;
 	struct fw_cfg fw_cfg;
+	struct acpi_files acpi; /* [const] what fw_cfg tells of ACPI */
 };
 
 static inline struct pc *pc_of(const struct vm *vm)
@@ -67,5 +69,7 @@ void platform_tpr_write(struct vcpu *vcpu, u8 value);
 #define PLATFORM_ACPI_GPA 0xe0000ull
 #define PLATFORM_MP_GPA 0xf0000ull
 int __must_check platform_tables_write(struct vm *vm);
+/* The ACPI tables as the firmware configuration device tells them. E_NOMEM. */
+int __must_check platform_acpi_files(const struct vm *vm, struct acpi_files *files);
 /* The I/O APIC's id in these tables. */
 u8 platform_ioapic_id(const struct vm *vm);

@@ -3,7 +3,6 @@
  * The tables that a PC's firmware leaves in the BIOS area: ACPI's, and for systems without ACPI
  * those of the MultiProcessor specification.
  */
-#include "dev/acpi_tables.h"
 #include "dev/mp_tables.h"
 #include "dev/platform_internal.h"
 #include "lib/err.h"
@@ -33,6 +32,13 @@ static int build_acpi(const struct vm *vm, u8 *tables)
 
 	return acpi_tables_build(tables, TABLES_SIZE, GPA(PLATFORM_ACPI_GPA), ids,
 				 list_apic_ids(vm, ids));
+}
+
+int platform_acpi_files(const struct vm *vm, struct acpi_files *files)
+{
+	u8 ids[VM_MAX_CPUS];
+
+	return acpi_files_build(files, ids, list_apic_ids(vm, ids));
 }
 
 static int build_mp(const struct vm *vm, u8 *tables)

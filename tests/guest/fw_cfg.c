@@ -35,6 +35,7 @@
 
 #define HOLE 0xd0000000u
 #define E820_MAX 16u
+#define COMMAND_SIZE 128u
 
 struct dma_request {
 	u32 control, length;
@@ -133,31 +134,78 @@ static bool same_map(const struct e820_entry *entries, u32 count)
 	return seen == count && count;
 }
 
-static void test_files(void)
+struct file {
+	u32 size;
+	u16 key, reserved;
+	char name[56];
+} __packed;
+
+/* A file's entry of the directory, in the machine's byte order; of size 0 when there is none. */
+static struct file find(const char *name)
 {
-	static struct e820_entry entries[E820_MAX];
-	u32 count = __builtin_bswap32((u32)number(KEY_DIRECTORY, 4)), key = 0, size = 0;
-	struct {
-		u32 size;
-		u16 key, reserved;
-		char name[56];
-	} file;
+	u32 count = __builtin_bswap32((u32)number(KEY_DIRECTORY, 4));
+	struct file file;
 
 	for (u32 i = 0; i < count; i++) {
 		read_string(&file, sizeof(file));
-		if (memcmp(file.name, "etc/e820", 9) == 0) {
-			key = __builtin_bswap16(file.key);
-			size = __builtin_bswap32(file.size);
+		if (memcmp(file.name, name, strlen(name) + 1) == 0) {
+			file.key = __builtin_bswap16(file.key);
+			file.size = __builtin_bswap32(file.size);
+			return file;
 		}
 	}
-	tap_ok(key >= 0x20, "the directory of %u files has etc/e820", count);
-	size = MIN(size, (u32)sizeof(entries));
-	choose(key);
+	return (struct file){ 0 };
+}
+
+static void test_files(void)
+{
+	static struct e820_entry entries[E820_MAX];
+	struct file file = find("etc/e820");
+	u32 size = MIN(file.size, (u32)sizeof(entries));
+
+	tap_ok(file.key >= 0x20, "the directory has etc/e820");
+	choose(file.key);
 	read_string(entries, size);
 	if (on_sill())
 		tap_ok(same_map(entries, size / 20), "it is the map that the loader has given");
 	else
 		tap_skip(SKIP_NOT_SILL, "it is the map that the loader has given");
+}
+
+static bool has_signature(u32 offset, const char *signature)
+{
+	return memcmp(buffer + offset, signature, strlen(signature)) == 0;
+}
+
+/* How many of the script's commands, which are in the buffer, are of a type. */
+static u32 commands(u32 size, u32 type)
+{
+	u32 count = 0;
+
+	for (u32 i = 0; i < size; i += COMMAND_SIZE)
+		count += memcmp(buffer + i, &type, sizeof(type)) == 0;
+	return count;
+}
+
+/* What firmware makes ACPI tables of. Each pointer is an offset, and no checksum is there yet. */
+static void test_acpi(void)
+{
+	struct file rsdp = find("etc/acpi/rsdp"), tables = find("etc/acpi/tables"),
+		    script = find("etc/table-loader");
+	u32 rsdt;
+
+	tap_ok(rsdp.size >= 20 && tables.size && script.size, "there are ACPI's files");
+	tap_eq(dma_read(rsdp.key, MIN(rsdp.size, 36u)), 0, "the RSDP is read");
+	memcpy(&rsdt, buffer + 16, sizeof(rsdt));
+	tap_ok(has_signature(0, "RSD PTR "), "it has the signature");
+	tap_eq(buffer[8], 0, "and no checksum");
+	tap_eq(dma_read(tables.key, MIN(tables.size, (u32)sizeof(buffer))), 0, "so are the tables");
+	tap_ok(rsdt < tables.size && has_signature(rsdt, "RSDT"), "to whose RSDT it points");
+	tap_eq(script.size % COMMAND_SIZE, 0, "the script is whole commands");
+	tap_eq(dma_read(script.key, MIN(script.size, (u32)sizeof(buffer))), 0, "it is read");
+	tap_ok(commands(script.size, 1) >= 2 && commands(script.size, 2) >= 5 &&
+		       commands(script.size, 3) >= 5,
+	       "files, pointers and checksums");
 }
 
 static void test_kernel(void)
@@ -224,6 +272,7 @@ void guest_main(void)
 	test_found();
 	test_machine();
 	test_files();
+	test_acpi();
 	test_kernel();
 	test_ends();
 	test_refused();

@@ -4,20 +4,11 @@
  * iasl is installed, disassembled by it without complaint.
  */
 #define _GNU_SOURCE
-#include "dev_fixture.h"
-
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include "dev/acpi_tables.h"
+#include "acpi_tables_fixture.h"
 #include "lib/err.h"
 
 #define BASE 0xe0000u
 #define SIZE 0x4000u
-#define HEADER 36u
 
 static u8 *tables;
 static const u8 ids[] = { 0, 2, 5, 0xfe };
@@ -41,23 +32,6 @@ static int teardown(void **state)
 	(void)state;
 	free(tables);
 	return 0;
-}
-
-static u64 get(const u8 *at, unsigned int bytes)
-{
-	u64 value = 0;
-
-	memcpy(&value, at, bytes);
-	return value;
-}
-
-static u8 sum(const u8 *bytes, u64 len)
-{
-	u8 total = 0;
-
-	while (len--)
-		total = (u8)(total + *bytes++);
-	return total;
 }
 
 /* The table at a guest address, sound and with this signature. */
@@ -222,71 +196,9 @@ static void test_refusals(void **state)
 	}
 }
 
-/* Write a table, disassemble it, compile the DSDT again; any remark of iasl's is an error. */
-static void run_iasl(const char *dir, const char *name, const u8 *table)
-{
-	char command[512], line[256];
-	unsigned int remarks = 0;
-	FILE *file;
-	int status;
-
-	snprintf(command, sizeof(command), "%s/%s.dat", dir, name);
-	file = fopen(command, "w");
-	assert_non_null(file);
-	assert_int_equal(fwrite(table, get(table + 4, 4), 1, file), 1);
-	fclose(file);
-	snprintf(command, sizeof(command), "cd %s && iasl -d %s.dat 2>&1%s%s%s", dir, name,
-		 strcmp(name, "dsdt") ? "" : " && iasl -we ", strcmp(name, "dsdt") ? "" : name,
-		 strcmp(name, "dsdt") ? "" : ".dsl 2>&1");
-	file = popen(command, "r");
-	assert_non_null(file);
-	while (fgets(line, sizeof(line), file)) {
-		bool clean = strstr(line, "0 Errors, 0 Warnings, 0 Remarks");
-
-		if (clean || !(strcasestr(line, "error") || strcasestr(line, "warning") ||
-			       strcasestr(line, "remark") || strcasestr(line, "invalid")))
-			continue;
-		print_message("iasl %s: %s", name, line);
-		remarks++;
-	}
-	status = pclose(file);
-	assert_int_equal(remarks, 0);
-	assert_int_equal(status, 0);
-	snprintf(command, sizeof(command), "%s/%s.dsl", dir, name);
-	assert_int_equal(access(command, R_OK), 0);
-}
-
-/* It does not disassemble an RSDP, but makes one of the fields that a system reads: the same. */
-static void run_iasl_on_rsdp(const char *dir)
-{
-	char name[64];
-	u8 made[36];
-	FILE *file;
-
-	snprintf(name, sizeof(name), "%s/rsdp.asl", dir);
-	file = fopen(name, "w");
-	assert_non_null(file);
-	fprintf(file,
-		"[0008] Signature : \"RSD PTR \"\n[0001] Checksum : 00\n"
-		"[0006] Oem ID : \"SILL  \"\n[0001] Revision : 02\n"
-		"[0004] RSDT Address : %08llX\n[0004] Length : 00000024\n"
-		"[0008] XSDT Address : %016llX\n[0001] Extended Checksum : 00\n"
-		"[0003] Reserved : 000000\n",
-		(unsigned long long)get(tables + 16, 4), (unsigned long long)get(tables + 24, 8));
-	fclose(file);
-	snprintf(name, sizeof(name), "cd %s && iasl -we rsdp.asl > /dev/null 2>&1", dir);
-	assert_int_equal(system(name), 0);
-	snprintf(name, sizeof(name), "%s/rsdp.aml", dir);
-	file = fopen(name, "r");
-	assert_non_null(file);
-	assert_int_equal(fread(made, 1, sizeof(made), file), sizeof(made));
-	fclose(file);
-	assert_memory_equal(made, tables, sizeof(made));
-}
-
 static void run_iasl_on_all(const char *dir)
 {
-	run_iasl_on_rsdp(dir);
+	run_iasl_on_rsdp(dir, tables);
 	run_iasl(dir, "rsdt", table_at(get(tables + 16, 4), "RSDT"));
 	run_iasl(dir, "xsdt", table_at(get(tables + 24, 8), "XSDT"));
 	run_iasl(dir, "facp", fadt());
@@ -298,24 +210,16 @@ static void run_iasl_on_all(const char *dir)
 /* Of a few CPUs, and of as many as there can be. */
 static void test_iasl(void **state)
 {
-	char dir[] = "/tmp/sill-acpi-XXXXXX", command[64];
+	const char *dir = iasl_begin();
 	u8 many[ACPI_MAX_CPUS];
 
 	(void)state;
-	if (system("iasl -v > /dev/null 2>&1") != 0) {
-		print_message("iasl is not installed: disassembly not tested\n");
-		skip();
-	}
-	assert_non_null(mkdtemp(dir));
 	run_iasl_on_all(dir);
 	for (unsigned int i = 0; i < sizeof(many); i++)
 		many[i] = (u8)i;
 	assert_true(acpi_tables_build(tables, SIZE, GPA(BASE), many, sizeof(many)) > 0);
 	run_iasl_on_all(dir);
-	if (getenv("SILL_KEEP_ACPI"))
-		return;
-	snprintf(command, sizeof(command), "rm -r %s", dir);
-	assert_int_equal(system(command), 0);
+	iasl_end(dir);
 }
 
 int main(void)

@@ -6,6 +6,7 @@
 #include "tests/unit/bzimage_fixture.h"
 
 #include "arch/clock.h"
+#include "dev/acpi_tables.h"
 #include "dev/fw_cfg.h"
 #include "dev_fixture.h"
 
@@ -23,6 +24,7 @@ static struct timer_queue queue;
 static struct tlb_space space;
 static struct fw_cfg fw;
 static struct fw_cfg_config config;
+static struct acpi_files acpi;
 static const u8 initrd0[] = { 1, 2, 3, 4, 5 }, initrd1[] = { 9, 8, 7 };
 
 static int start(void **state)
@@ -38,12 +40,14 @@ static int start(void **state)
 	host_clock_ns = 0;
 	timer_queue_init(&queue);
 	tlb_space_init(&space);
+	assert_int_equal(acpi_files_build(&acpi, (const u8[]){ 0, 1, 2 }, 3), 0);
 	config = (struct fw_cfg_config){
 		.mem = &fixture_mem,
 		.space = &space,
 		.timers = &queue,
 		.mem_size = GIB(5),
 		.cpus = 3,
+		.acpi = &acpi,
 		.kernel = { .data = image, .len = IMAGE_SIZE },
 		.cmdline = CMDLINE,
 		.initrd_count = 2,
@@ -185,23 +189,45 @@ static void expect_e820(u32 count)
 	assert_int_equal(next(1), 0);
 }
 
+/* The next entry of the directory: the size, of a file with this name and key. */
+static u32 directory_entry(const char *name, u32 key)
+{
+	u32 size = __builtin_bswap32((u32)next(4));
+
+	assert_int_equal(__builtin_bswap16((u16)next(2)), key);
+	next(2);
+	for (u32 i = 0; i < 56; i++)
+		assert_int_equal(next(1), i < strlen(name) ? name[i] : 0);
+	return size;
+}
+
+static void expect_item(u32 key, struct bytes file)
+{
+	choose(key);
+	for (u64 i = 0; i < file.len; i++)
+		assert_int_equal(next(1), file.data[i]);
+	assert_int_equal(next(1), 0);
+}
+
 static void test_directory(void **state)
 {
-	const char *name = "etc/e820";
 	u32 size;
 
 	(void)state;
 	choose(0x19);
-	assert_int_equal(next(4), 0x01000000);
-	size = __builtin_bswap32((u32)next(4));
-	assert_int_equal(next(2), 0x2000);
-	next(2);
-	for (u32 i = 0; i < 56; i++)
-		assert_int_equal(next(1), i < strlen(name) ? name[i] : 0);
+	assert_int_equal(next(4), 0x04000000);
+	size = directory_entry("etc/e820", 0x20);
+	assert_int_equal(directory_entry("etc/acpi/rsdp", 0x21), 36);
+	assert_int_equal(directory_entry("etc/acpi/tables", 0x22), acpi.tables.len);
+	assert_int_equal(directory_entry("etc/table-loader", 0x23), acpi.loader.len);
+	assert_int_equal(next(1), 0);
 	choose(0x20);
 	expect_e820(size / 20);
 	choose(0x8003);
 	expect_e820((u32)next(4));
+	expect_item(0x21, acpi.rsdp);
+	expect_item(0x22, acpi.tables);
+	expect_item(0x23, acpi.loader);
 }
 
 static void test_widths(void **state)
@@ -331,7 +357,7 @@ static void test_hostile(void **state)
 		u64 r = test_random(&random);
 		u32 length = r % 3 ? (u32)(r >> 8) % 0x30000 : (u32)(r >> 8);
 
-		choose((unsigned int)(r >> 3) % 0x22 | (r >> 9 & 0x8000));
+		choose((unsigned int)(r >> 3) % 0x25 | (r >> 9 & 0x8000));
 		dma(test_random(&random) % (RAM + MIB(12)), (u32)(r >> 20) & 0x001b001f, length,
 		    test_random(&random) % (RAM + MIB(12)));
 		hammer(&fw_cfg_io, &fw, FW_CFG_PORTS, &queue, &random, 4);
