@@ -56,8 +56,7 @@ int vmx_apic_setup(bool help)
 {
 	helps = vmx_apic_helps(&vmx_controls);
 	if (!help) {
-		/* Other CPUs need not have it either. */
-		memset(vmx_controls.sometimes, 0, sizeof(vmx_controls.sometimes));
+		vmx_apic_forgo(&vmx_controls);
 		helps = 0;
 	}
 	log_info("vmx: local APICs run by the CPU: CR8 %s, x2APIC mode %s%s", yes(APIC_TPR_SHADOW),
@@ -87,15 +86,16 @@ void vmx_apic_reset(struct vcpu *vcpu)
 		vmcs_write64(VMCS_VIRTUAL_APIC_PAGE, ptr_to_hpa(vcpu->apic_page).raw);
 }
 
-/* Other bits of PROC come and go too. */
+/* Other bits of both come and go too. */
 static void switch_helper(struct vmx_vcpu *vmx, enum apic_helper helper)
 {
 	u32 exits = PROC_CR8_LOAD_EXITING | PROC_CR8_STORE_EXITING;
 	u32 proc = vmcs_read32(VMCS_PROC_CONTROLS) & ~(exits | (u32)PROC_TPR_SHADOW);
+	u32 proc2 = vmcs_read32(VMCS_PROC_CONTROLS2) & ~vmx_apic_proc2(APIC_X2APIC);
 
 	proc |= helper == APIC_SOFTWARE ? exits : vmx_apic_proc(helper);
 	vmcs_write32(VMCS_PROC_CONTROLS, proc);
-	vmcs_write32(VMCS_PROC_CONTROLS2, vmx_controls.words[WORD_PROC2] | vmx_apic_proc2(helper));
+	vmcs_write32(VMCS_PROC_CONTROLS2, proc2 | vmx_apic_proc2(helper));
 	vmcs_write64(VMCS_MSR_BITMAP,
 		     helper == APIC_X2APIC ? x2apic_bitmap.raw : vmx_msr_bitmap.raw);
 	vmcs_write32(VMCS_TPR_THRESHOLD, 0);

@@ -140,10 +140,12 @@ static int vmx_setup(bool apic_help)
 	/* Without the control the instruction is #UD in a guest. */
 	cpu_features.rdtscp &= !!(vmx_controls.words[WORD_PROC2] & PROC2_RDTSCP);
 	nmi_set_abort(vmx_entry_begin, vmx_entry_end, vmx_entry_abort);
-	log_info("vmx: EPT with A/D bits %s, 1 GiB pages %s, VPID %s, preemption timer %s",
-		 vmx_ept_caps & EPT_HAS_ACCESSED_DIRTY ? "yes" : "no",
-		 vmx_ept_caps & EPT_HAS_1G ? "yes" : "no", vmx_has_vpid() ? "yes" : "no",
-		 vmx_controls.words[WORD_PIN] & PIN_PREEMPTION_TIMER ? "yes" : "no");
+	log_info(
+		"vmx: EPT with A/D bits %s, 1 GiB pages %s, VPID %s, preemption timer %s, pause-loop exits %s",
+		vmx_ept_caps & EPT_HAS_ACCESSED_DIRTY ? "yes" : "no",
+		vmx_ept_caps & EPT_HAS_1G ? "yes" : "no", vmx_has_vpid() ? "yes" : "no",
+		vmx_controls.words[WORD_PIN] & PIN_PREEMPTION_TIMER ? "yes" : "no",
+		vmx_has_pause_loops(&vmx_controls) ? "yes" : "no");
 	if (vmx_restricted())
 		log_info("vmx: no unrestricted guest: real mode is emulated");
 	if (!err)

@@ -160,6 +160,17 @@ u32 vmx_apic_helps(const struct vmx_controls *chosen)
 	return helps;
 }
 
+void vmx_apic_forgo(struct vmx_controls *chosen)
+{
+	chosen->sometimes[WORD_PROC] &= ~vmx_apic_proc(APIC_X2APIC);
+	chosen->sometimes[WORD_PROC2] &= ~vmx_apic_proc2(APIC_X2APIC);
+}
+
+bool vmx_has_pause_loops(const struct vmx_controls *chosen)
+{
+	return chosen->sometimes[WORD_PROC2] & PROC2_PAUSE_LOOP_EXITING;
+}
+
 /* The name of one bit of a word, or the word and the bit. */
 static void add_bit(struct list *list, u32 word, u32 bit, const char *more)
 {

@@ -5,6 +5,17 @@
  */
 #include "vmx/vmx.h"
 
+/*
+ * Of the TSC. Two PAUSEs further apart are not of one loop: between those of a lock's loop are
+ * PAUSE itself (up to 140 ticks since Skylake) and a load that another CPU's cache has to answer.
+ */
+#define PAUSE_GAP_TICKS 512u
+/*
+ * A loop longer than this exits: some 5 us, several times what the exit and the change to another
+ * vCPU cost, and longer than nearly all locks are held whose holder runs.
+ */
+#define PAUSE_WINDOW_TICKS 16384u
+
 void vmx_inject(struct vcpu *vcpu, const struct vm_event *event)
 {
 	static const u8 types[] = {
@@ -33,16 +44,16 @@ bool vmx_can_inject(struct vcpu *vcpu, enum event_kind kind)
 	return vcpu->regs.rflags & RFLAGS_IF;
 }
 
-/* A control that comes and goes; *asked: whether it is on. */
-static void set_control(bool *asked, bool want, u32 control)
+/* A control, of a word, that comes and goes; *asked: whether it is on. */
+static void set_control(bool *asked, bool want, enum vmcs_field word, u32 control)
 {
 	u32 controls;
 
 	if (*asked == want)
 		return;
 	*asked = want;
-	controls = vmcs_read32(VMCS_PROC_CONTROLS) & ~control;
-	vmcs_write32(VMCS_PROC_CONTROLS, controls | (want ? control : 0));
+	controls = vmcs_read32(word) & ~control;
+	vmcs_write32(word, controls | (want ? control : 0));
 }
 
 void vmx_want_window(struct vcpu *vcpu, enum event_kind kind, bool want)
@@ -50,14 +61,32 @@ void vmx_want_window(struct vcpu *vcpu, enum event_kind kind, bool want)
 	struct vmx_vcpu *vmx = vmx_of(vcpu);
 
 	if (kind == EVENT_NMI)
-		set_control(&vmx->nmi_window, want, PROC_NMI_WINDOW);
+		set_control(&vmx->nmi_window, want, VMCS_PROC_CONTROLS, PROC_NMI_WINDOW);
 	else
-		set_control(&vmx->intr_window, want, PROC_INTR_WINDOW);
+		set_control(&vmx->intr_window, want, VMCS_PROC_CONTROLS, PROC_INTR_WINDOW);
 }
 
+/*
+ * Loops exit at CPL 0 only, where locks are held with interrupts off: who waits in user mode keeps
+ * its whole turn.
+ */
 void vmx_want_pauses(struct vcpu *vcpu, bool want)
 {
-	set_control(&vmx_of(vcpu)->pauses, want, PROC_PAUSE_EXITING);
+	bool *pauses = &vmx_of(vcpu)->pauses;
+
+	if (vmx_has_pause_loops(&vmx_controls))
+		set_control(pauses, want, VMCS_PROC_CONTROLS2, PROC2_PAUSE_LOOP_EXITING);
+	else
+		set_control(pauses, want, VMCS_PROC_CONTROLS, PROC_PAUSE_EXITING);
+}
+
+void vmx_pauses_reset(struct vmx_vcpu *vmx)
+{
+	vmx->pauses = false;
+	if (!vmx_has_pause_loops(&vmx_controls))
+		return;
+	vmcs_write32(VMCS_PLE_GAP, PAUSE_GAP_TICKS);
+	vmcs_write32(VMCS_PLE_WINDOW, PAUSE_WINDOW_TICKS);
 }
 
 void vmx_block_nmis(struct vcpu *vcpu __unused, bool block)

@@ -211,7 +211,8 @@ void vmx_vcpu_reset(struct vcpu *vcpu)
 	vmx_set_reg(vcpu, VREG_DR6, DR6_RESET);
 	vmx_set_reg(vcpu, VREG_DR7, DR7_FIXED_1);
 	vmx_apic_reset(vcpu);
-	vmx->intr_window = vmx->nmi_window = vmx->pauses = vmx->injected = false;
+	vmx_pauses_reset(vmx);
+	vmx->intr_window = vmx->nmi_window = vmx->injected = false;
 	vmx_flush(vcpu);
 }
 

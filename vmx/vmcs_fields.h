@@ -62,6 +62,8 @@
 	FIELD(ENTRY_INSN_LENGTH, 0x401a)      \
 	FIELD(TPR_THRESHOLD, 0x401c)          \
 	FIELD(PROC_CONTROLS2, 0x401e)         \
+	FIELD(PLE_GAP, 0x4020)                \
+	FIELD(PLE_WINDOW, 0x4022)             \
 	FIELD(INSTRUCTION_ERROR, 0x4400)      \
 	FIELD(EXIT_REASON, 0x4402)            \
 	FIELD(EXIT_EVENT, 0x4404)             \

@@ -106,6 +106,8 @@ void vmx_inject(struct vcpu *vcpu, const struct vm_event *event);
 bool vmx_can_inject(struct vcpu *vcpu, enum event_kind kind);
 void vmx_want_window(struct vcpu *vcpu, enum event_kind kind, bool want);
 void vmx_want_pauses(struct vcpu *vcpu, bool want);
+/* The control words have just been set, so that none is asked for. */
+void vmx_pauses_reset(struct vmx_vcpu *vmx);
 void vmx_block_nmis(struct vcpu *vcpu, bool block);
 void vmx_clear_shadow(struct vcpu *vcpu);
 /* An event in the manual's format, with its error code in a field of its own. */

@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Who gets how much of the CPUs. On one CPU time is counted in instructions, so the figures repeat."""
 
+import re
+
 import pytest
 
 import systems
+import texts
 from harness import Module, guest
 
 ON_QEMU = systems.on("qemu-svm")
@@ -114,3 +117,27 @@ def test_pin_to_no_cpu(system):
     m.expect(r"error: vm b: pin=: there is no CPU 2, the last one is 1: not started")
     did(m, ["a"])
     assert m.wait_code() == 0
+
+
+@systems.on("bochs-vmx")
+@pytest.mark.parametrize("cpus", [1, 4])
+def test_pauses(system, cpus):
+    """A loop of PAUSEs exits where another vCPU waits, once in a window; with a CPU each, never."""
+    m = system(append="on-idle=debug-exit", smp=cpus,
+               modules=[guest("share", "mem=16M smp=4", "how=pause name=a")])
+    assert m.expect(r"pause-loop exits (yes|no)")[1] == "yes"
+    m.expect("# taking: pause")
+    m.send(texts.ESCAPE)
+    m.expect(texts.PROMPT)
+    counts = [pauses(m) for _ in range(10)]
+    if cpus == 1:
+        assert counts[0] < counts[-1]
+    else:  # Some may wait until each has found its CPU.
+        assert counts[-2] == counts[-1]
+
+
+def pauses(m):
+    """How many exits of the VM were for PAUSE."""
+    m.send("vcpu\r")
+    lines = m.expect(r"vcpu\r\n(.*?)" + texts.PROMPT)[1]
+    return sum(int(count) for count in re.findall(r"\bpause=(\d+)", lines))

@@ -190,8 +190,39 @@ static void test_apic_help_on_another_cpu(void **state)
 	other.words[WORD_PROC2] &= ~((u64)PROC2_INTR_DELIVERY << 32);
 	assert_false(vmx_controls_fit(&other, &c, text, sizeof(text)));
 	assert_string_equal(text, "PROC2.INTR_DELIVERY");
-	memset(c.sometimes, 0, sizeof(c.sometimes));
+	vmx_apic_forgo(&c);
 	assert_true(vmx_controls_fit(&other, &c, text, sizeof(text)));
+	assert_int_equal(vmx_apic_helps(&c), 0);
+}
+
+/* Off until it is asked for; a CPU without does too, but not beside one that has it. */
+static void test_pause_loops(void **state)
+{
+	struct vmx_capabilities can = skylake;
+	struct vmx_controls with, without;
+	char text[100];
+
+	(void)state;
+	choose(&can, &with, "");
+	assert_true(vmx_has_pause_loops(&with));
+	assert_false(with.words[WORD_PROC2] & PROC2_PAUSE_LOOP_EXITING);
+	assert_false(with.words[WORD_PROC] & PROC_PAUSE_EXITING);
+	can.words[WORD_PROC2] &= ~((u64)PROC2_PAUSE_LOOP_EXITING << 32);
+	choose(&can, &without, "");
+	assert_false(vmx_has_pause_loops(&without));
+	assert_false(without.words[WORD_PROC] & PROC_PAUSE_EXITING);
+	/* It is not part of the help with local APICs. */
+	vmx_apic_forgo(&with);
+	assert_true(vmx_has_pause_loops(&with));
+	assert_false(vmx_controls_fit(&can, &with, text, sizeof(text)));
+	assert_string_equal(text, "PROC2.PAUSE_LOOP_EXITING");
+	assert_true(vmx_controls_fit(&skylake, &without, text, sizeof(text)));
+	/* Each PAUSE has to be able to exit in any case, and loops have to be able not to. */
+	can.words[WORD_PROC] &= ~((u64)PROC_PAUSE_EXITING << 32);
+	choose(&can, &without, "PROC.PAUSE_EXITING");
+	can = skylake;
+	can.words[WORD_PROC2] |= PROC2_PAUSE_LOOP_EXITING;
+	choose(&can, &with, "PROC2.PAUSE_LOOP_EXITING off");
 }
 
 static void test_dead_msrs(void **state)
@@ -214,9 +245,9 @@ static void test_dead_msrs(void **state)
 		"PROC.RDTSC_EXITING off, PROC.CR3_LOAD_EXITING off, "
 		"PROC.CR3_STORE_EXITING off, PROC.CR8_LOAD_EXITING off, PROC.CR8_STORE_EXITING off, "
 		"PROC.TPR_SHADOW off, PROC.NMI_WINDOW off, PROC.PAUSE_EXITING off, "
-		"PROC2.X2APIC_MODE off, PROC2.APIC_REGISTERS off, PROC2.INTR_DELIVERY off, ENTRY.GUEST_64_BIT off, "
+		"PROC2.X2APIC_MODE off, PROC2.APIC_REGISTERS off, PROC2.INTR_DELIVERY off, PROC2.PAUSE_LOOP_EXITING off, ENTRY.GUEST_64_BIT off, "
 		"PIN bits ffffff80 off, PROC bits a060001 off, "
-		"PROC2 bits fffdfc05 off, EXIT bits ff809000 off, "
+		"PROC2 bits fffdf805 off, EXIT bits ff809000 off, "
 		"ENTRY bits ffff2c00 off");
 }
 
@@ -233,6 +264,7 @@ int main(void)
 		cmocka_unit_test(test_unknown_ones_that_must_be_on),
 		cmocka_unit_test(test_apic_help),
 		cmocka_unit_test(test_apic_help_on_another_cpu),
+		cmocka_unit_test(test_pause_loops),
 		cmocka_unit_test(test_dead_msrs),
 	};
 
