@@ -3,11 +3,11 @@
  * Two vCPUs on one CPU: while one waits for its turn the other arms a timer for it. It must come, as soon
  * as the one that has waited runs, and not only when something else ends its turn.
  */
-#include "tests/guest/lib/smp64.h"
 #include "tests/guest/lib/clock.h"
 #include "tests/guest/lib/ioapic.h"
 #include "tests/guest/lib/multiboot.h"
 #include "tests/guest/lib/pic.h"
+#include "tests/guest/lib/smp64.h"
 #include "tests/guest/lib/tap.h"
 #include "tests/guest/lib/trap.h"
 
