@@ -13,6 +13,7 @@ ON_QEMU = systems.on("qemu-svm")
 ICOUNT = ["-icount", "shift=0,sleep=off"]
 # What Sill itself may cost beside the other guests.
 COST = 0.1
+LIMIT = 240  # seconds that a window may take, beside another test
 
 
 def start(system, *vms, cpus=1):
@@ -30,7 +31,7 @@ def did(m, names):
     """What each of those that count has done, when all have ended."""
     done = {}
     while len(done) < len(names):
-        found = m.expect(r"# (\w+) did (\d+)\r?\n")
+        found = m.expect(r"# (\w+) did (\d+)\r?\n", limit=LIMIT)
         done[found[1]] = int(found[2])
     return [done[name] for name in names]
 
