@@ -223,7 +223,7 @@ static void unsupported(struct emulation *e, const char *what)
 			what);
 }
 
-/* Deliver what is owed. False: enough for now. */
+/* Deliver what is owed. False: this turn of the interpreter ends with it. */
 static bool deliver(struct emulation *e)
 {
 	struct vcpu *vcpu = e->vcpu;
@@ -267,7 +267,7 @@ static bool wanted_elsewhere(const struct vcpu *vcpu)
 	return atomic_load(&vcpu->requests) | atomic_load(&this_cpu()->attention);
 }
 
-/* One instruction. False: enough for now, or the back end should have another look. */
+/* One instruction. False: the turn ends with it, or the back end should have another look. */
 static bool step(struct emulation *e)
 {
 	struct vcpu *vcpu = e->vcpu;
