@@ -235,7 +235,7 @@ help:
 	@echo '                                                 make run only; NAME: a test guest,'
 	@echo '                                                 see build/guest)'
 	@echo '                    SMP=2                        CPUs of the guest, 1 to 64'
-	@echo '                    CPUS=2                       CPUs of the machine (default: SMP, up to 8)'
+	@echo '                    CPUS=2                       CPUs that run them (default: SMP, up to 8)'
 	@echo '                    MEM=512M                     memory of the guest'
 	@echo '                    CMDLINE="..."                command line of the guest'
 	@echo 'make run-vmx      the same on an Intel CPU with VMX, which Bochs emulates; make run-svm is'

@@ -15,6 +15,11 @@ static inline void cpu_set_add(struct cpu_set *set, u32 cpu)
 	set->bits[cpu / 64] |= 1ull << cpu % 64;
 }
 
+static inline void cpu_set_remove(struct cpu_set *set, u32 cpu)
+{
+	set->bits[cpu / 64] &= ~(1ull << cpu % 64);
+}
+
 static inline bool cpu_set_has(const struct cpu_set *set, u32 cpu)
 {
 	return set->bits[cpu / 64] >> cpu % 64 & 1;

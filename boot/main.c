@@ -222,6 +222,7 @@ __noreturn static void boot_late(void)
 		refuse(reason);
 	power_set_before_end(chosen->cpu_disable);
 	machine_start_cpus(options.cpus);
+	vm_init_cpus();
 	mux_init(options.escape);
 	panic_set_describe_vcpu(describe_vcpu);
 	panic_set_final(after_panic);

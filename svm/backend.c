@@ -20,6 +20,7 @@
 #define SVM_FEATURE_NRIPS BIT(3)
 #define SVM_FEATURE_FLUSH_BY_ASID BIT(6)
 #define VM_CR_SVMDIS BIT(4)
+#define CPUID_EMULATOR 0x40000000u
 
 /* Three pages of one bit a port, and one for ports FFFFh+; two pages of two bits an MSR. */
 #define IOPM_PAGES 3u
@@ -116,6 +117,23 @@ static void svm_cpu_disable(void)
 static bool svm_needs_identity_map(void)
 {
 	return false;
+}
+
+/*
+ * QEMU's TCG, seen in 7.2: FXRSTOR, XRSTOR and FLDENV on any CPU rewrite a word of CPU 0's without
+ * a lock, to take back IGNNE#. That word tells too whether CPU 0 is in a guest with nested paging,
+ * and whether its global interrupt flag is set: what a VMRUN or #VMEXIT there changes meanwhile is
+ * lost, and CPU 0 then walks its own page tables as a guest's.
+ */
+static bool svm_spares_cpu0(void)
+{
+	struct cpuid r = cpuid(CPUID_EMULATOR, 0);
+	const u32 signature[3] = { r.ebx, r.ecx, r.edx };
+
+	if (!cpu_features.hypervisor || memcmp(signature, "TCGTCGTCGTCG", sizeof(signature)))
+		return false;
+	log_warn("svm: QEMU mixes up CPU 0's state with other CPUs': it runs only VMs with pin=");
+	return true;
 }
 
 static void svm_tdp_config(struct tdp_config *config)

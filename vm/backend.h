@@ -71,6 +71,8 @@ struct fetch_state {
 	BACKEND_OP(void, tdp_config, (struct tdp_config * config))                                        \
 	/* Must guest memory have a page directory at GUEST_IDENTITY_MAP? */                              \
 	BACKEND_OP(bool, needs_identity_map, (void))                                                      \
+	/* Guests had better keep off CPU 0 where there are others; it has said why. */                   \
+	BACKEND_OP(bool, spares_cpu0, (void))                                                             \
 	/* Turn virtualization on or off on this CPU. On: NULL, or why not, in one line. */               \
 	BACKEND_OP(const char *, cpu_enable, (void))                                                      \
 	BACKEND_OP(void, cpu_disable, (void))                                                             \

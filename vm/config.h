@@ -51,7 +51,7 @@ struct vm_config {
 	u64 mem; /* bytes, a multiple of VM_MEM_ALIGN */
 	u32 cpus;
 	u32 weight; /* of its claim to CPU time: WEIGHT_MIN..WEIGHT_MAX */
-	struct cpu_set pin; /* the CPUs that it may use; some may not be there if not pinned */
+	struct cpu_set pin; /* if pinned: the CPUs that it may use */
 	bool pinned;
 	enum vm_paging paging;
 	unsigned int max_page; /* LEVEL_4K..LEVEL_1G: the largest pages to map guest memory by */

@@ -285,7 +285,6 @@ void config_line_parse(struct config_line *line, const struct config_module *mod
 		.pv = VM_PV_ALL,
 		.cmdline = "",
 	};
-	cpu_set_fill(&line->pin);
 	words_start(&words, module->cmdline, strlen(module->cmdline));
 	while (words_next(&words, &word))
 		parse_word(line, &word);

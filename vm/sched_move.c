@@ -23,7 +23,7 @@ static struct vcpu *find_movable(const struct sched *from, const u64 *least)
 		struct vcpu *vcpu = vcpu_of_share(share);
 
 		if (!atomic_load(&vcpu->is_loaded) &&
-		    cpu_set_has(&vcpu->vm->config->pin, this_cpu()->index) &&
+		    cpu_set_has(&vcpu->vm->cpus, this_cpu()->index) &&
 		    (!least || share_is_behind(share, *least)))
 			return vcpu;
 	}
@@ -83,7 +83,7 @@ void sched_offer(struct sched *sched)
 	spin_lock(&sched->lock);
 	first = runq_first(&sched->runq);
 	if (first)
-		may = vcpu_of_share(first)->vm->config->pin;
+		may = vcpu_of_share(first)->vm->cpus;
 	spin_unlock(&sched->lock);
 	for (u32 i = 0; i < cpu_count; i++) {
 		if (cpu_set_has(&may, i) && atomic_load(&cpus[i]->mode) == CPU_IDLE) {

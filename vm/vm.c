@@ -25,6 +25,7 @@ static struct spinlock vm_list_lock = SPINLOCK(LOCK_VM_LIST);
 static struct list vm_list = LIST_INIT(vm_list); /* [vm_list_lock] */
 static u32 vms; /* [vm_list_lock] */
 static u8 first_exit_code; /* [vm_list_lock] */
+static struct cpu_set usual_cpus; /* [const] for VMs without pin= */
 
 void vm_init(const struct backend *chosen_backend, const struct platform_ops *chosen_platform,
 	     const struct vm_console_ops *chosen_console)
@@ -32,6 +33,13 @@ void vm_init(const struct backend *chosen_backend, const struct platform_ops *ch
 	backend = chosen_backend;
 	platform = chosen_platform;
 	vm_console = chosen_console;
+}
+
+void vm_init_cpus(void)
+{
+	cpu_set_fill(&usual_cpus);
+	if (cpu_count > 1 && backend->spares_cpu0())
+		cpu_set_remove(&usual_cpus, 0);
 }
 
 /* RAM below the device hole, and what is left of it from 4 GiB on. */
@@ -92,7 +100,7 @@ static void vcpus_destroy(struct vm *vm, u32 made)
 /* The next CPU that the VM may use, from cpu down, and from the last one on again. One is there. */
 static u32 next_home(const struct vm *vm, u32 cpu)
 {
-	while (!cpu_set_has(&vm->config->pin, cpu))
+	while (!cpu_set_has(&vm->cpus, cpu))
 		cpu = (cpu ? cpu : cpu_count) - 1;
 	return cpu;
 }
@@ -192,6 +200,7 @@ int vm_create(const struct vm_config *config, u32 cpu)
 	vm->share.weight = config->weight;
 	strlcpy(vm->name, config->name, sizeof(vm->name));
 	vm->config = config;
+	vm->cpus = config->pinned ? config->pin : usual_cpus;
 	spin_init(&vm->dev_lock, LOCK_DEVICES);
 	err = vm_build(vm, cpu);
 	if (err) {

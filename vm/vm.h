@@ -100,6 +100,7 @@ struct vm {
 	u32 state; /* [atomic] enum vm_state */
 	u8 exit_code; /* [state] what the guest wrote to port F4h; of who made it VM_ENDING */
 	const struct vm_config *config; /* [const] */
+	struct cpu_set cpus; /* [const] that may run it; some may not be there */
 	struct frame_owner owner; /* of guest memory */
 	struct guest_mem mem; /* [const] once built */
 	struct tdp tdp;
@@ -174,6 +175,9 @@ extern const struct vm_console_ops *vm_console;
 /* Choose them, once, at start-up. */
 void vm_init(const struct backend *chosen_backend, const struct platform_ops *chosen_platform,
 	     const struct vm_console_ops *chosen_console);
+
+/* When all CPUs are up, before the first VM: which of them run VMs that do not say pin=. */
+void vm_init_cpus(void);
 
 /*
  * A turn of a vCPU on this CPU: from here on it holds pointers to the guest's memory, and enters

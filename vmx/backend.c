@@ -189,6 +189,11 @@ static void vmx_cpu_disable(void)
 	write_cr4(read_cr4() & ~(u64)CR4_VMXE);
 }
 
+static bool vmx_spares_cpu0(void)
+{
+	return false;
+}
+
 static void vmx_tdp_config(struct tdp_config *config)
 {
 	*config = (struct tdp_config){

@@ -18,6 +18,7 @@ class Bochs(Emulator):
     slowness = 4  # one thread for all CPUs, and an interpreter
 
     def __init__(self, iso=None, append="", modules=(), smp=2, mem="512M", **config):
+        self.cpus = smp
         self.dir = tempfile.mkdtemp(prefix="sill-")
         iso = iso or grub.make_iso(os.path.join(self.dir, "sill.iso"), append, modules)
         serial = socket.create_server(("127.0.0.1", 0), backlog=1)

@@ -106,11 +106,11 @@ def test_selftest_runs_a_guest_on_every_cpu(system, cpus):
     m = system(append="on-idle=debug-exit selftest=1", smp=cpus,
                modules=[guest("exitcode", "mem=16M", "code=3")])
     assert m.wait_code() == 3
-    for cpu in range(cpus):
+    for cpu in range(m.cpus):
         assert m.lines(f"vm selftest.{cpu}: 4 MiB, 1 vCPU, first on CPU {cpu}, ")
         assert m.lines(f"vm selftest.{cpu}: ended with code 0, all its memory is back")
         assert m.lines(rf"selftest: CPU {cpu}: ran a guest to its end$")
-    assert m.lines(f"selftest: {cpus} CPUs, each ran a guest to its end")
+    assert m.lines(f"selftest: {m.cpus} CPUs, each ran a guest to its end")
 
 
 def cpu_ticks(pid):
@@ -134,7 +134,7 @@ def test_run_prints_a_command_that_can_be_pasted(tmp_path):
                             capture_output=True, text=True, timeout=60, env={"PATH": path})
     assert pasted.stdout and arguments.endswith(pasted.stdout)
     assert "vm=hello type=kernel mem=64M smp=3 -- it's a,,b $x" in pasted.stdout
-    assert "-smp\n3\n" in pasted.stdout
+    assert "-smp\n4\n" in pasted.stdout
 
 
 def run_duo(top, kernels):

@@ -8,8 +8,7 @@ import pytest
 
 import systems
 import texts
-from harness import (Failure, GUESTS, KERNEL_OFFSET, TOP, MachineReset, Module, guest,
-                     symbols)
+from harness import Failure, GUESTS, KERNEL_OFFSET, TOP, Module, guest, symbols
 
 EXPECT = TOP / "tests/guest/expect.txt"
 # Started by a person or by other tests, and does not end by itself.
@@ -79,7 +78,8 @@ def ends(m, result):
         assert code == texts.KILLED_CODE
 
 
-def run_guest(system, run):
+@systems.with_each("run", RUNS, guest=lambda run: run.guest)
+def test_guest(system, run):
     modules = [guest(run.guest, run.words, run.cmdline or None)]
     modules += [Module(GUESTS / name, f"vm={run.guest} type=initrd") for name in run.modules]
     m = system(append="on-idle=debug-exit", modules=modules)
@@ -87,19 +87,6 @@ def run_guest(system, run):
         restarts(m)
     else:
         ends(m, run.result)
-
-
-@systems.with_each("run", RUNS, guest=lambda run: run.guest)
-def test_guest(system, run):
-    """
-    Once in some hundred runs with many IPIs QEMU 7.2, on a busy machine, resets itself: the fetch right behind
-    VMRUN faults, three times over, though CR3 and the tables are the right ones. Once is tolerated.
-    """
-    try:
-        run_guest(system, run)
-    except MachineReset as reset:
-        print(f"{reset}; again")
-        run_guest(system, run)
 
 
 @pytest.mark.slow

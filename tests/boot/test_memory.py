@@ -78,7 +78,7 @@ def test_counters(machine):
     ask(m, "tree d zap")
     vm, mmu, tlb = (record(line) for line in ask(m, "vm"))
     assert tlb["remote_tlb_flush"] == tlb["remote_tlb_flush_requests"] == "1"
-    assert int(tlb["ipis_sent"]) + int(tlb["ipis_avoided"]) == 1
+    assert int(tlb["ipis_sent"]) + int(tlb["ipis_avoided"]) == m.cpus - 1
     assert int(mmu["pages_freed"]) > 4
 
 
@@ -95,10 +95,10 @@ def test_huge_pages_come_back(machine):
 def test_every_cpu_counts(machine):
     m = shell_beside(machine, "dirty", "mem=64M pages=4k", "control block at " + CONTROL)
     cpus = [record(line) for line in ask(m, "mmu")]
-    assert [cpu["cpu"] for cpu in cpus] == ["0", "1"]
+    assert [cpu["cpu"] for cpu in cpus] == [str(cpu) for cpu in range(m.cpus)]
     vm = record(ask(m, "vm")[0])
     assert sum(int(cpu["pf_fixed"]) for cpu in cpus) <= int(vm["pf_fixed"])
-    assert int(cpus[1]["pf_fixed"]) > 0
+    assert int(cpus[-1]["pf_fixed"]) > 0
     assert all("tlb-flushes" in line for line in ask(m, "cpus"))
 
 

@@ -21,7 +21,6 @@ static void test_defaults(void **state)
 	assert_int_equal(vm->cpus, 1);
 	assert_int_equal(vm->weight, 100);
 	assert_false(vm->pinned);
-	assert_true(cpu_set_has(&vm->pin, 0) && cpu_set_has(&vm->pin, MAX_CPUS - 1));
 	assert_int_equal(vm->paging, VM_PAGING_AUTO);
 	assert_int_equal(vm->max_page, LEVEL_1G);
 	assert_false(vm->nx_huge);
