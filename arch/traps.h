@@ -31,6 +31,7 @@ struct trap_frame {
 #define VECTOR_TIMER 0xf0u
 #define VECTOR_CONSOLE 0xf1u
 #define VECTOR_WAKE 0xf2u
+#define VECTOR_SHELL 0xf3u
 #define VECTOR_SPURIOUS 0xffu
 
 struct idt_gate {

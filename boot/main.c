@@ -148,7 +148,7 @@ static void on_idle(void)
 	switch (options.on_idle) {
 	case ON_IDLE_SHELL:
 		log_info("no VM is running: the shell has the console (on-idle=shell)");
-		mux_open_shell();
+		mux_ask_for_shell();
 		break;
 	case ON_IDLE_POWEROFF:
 		log_info("no VM is running: power off (on-idle=poweroff)");
@@ -228,6 +228,7 @@ __noreturn static void boot_late(void)
 	panic_set_final(after_panic);
 	sched_set_on_idle(on_idle);
 	irq_register(VECTOR_CONSOLE, mux_poll);
+	irq_register(VECTOR_SHELL, mux_open_shell);
 	machine_route_console();
 	host_tables_seal();
 	if (!options.selftest || !selftest_start())

@@ -7,7 +7,10 @@
  */
 #include "shell/mux.h"
 
+#include "arch/apic.h"
 #include "arch/console.h"
+#include "arch/percpu.h"
+#include "arch/traps.h"
 #include "lib/log.h"
 #include "lib/printf.h"
 #include "lib/string.h"
@@ -111,14 +114,18 @@ static void mux_output(struct vm *vm, u8 byte)
 	spin_unlock(&mux_lock);
 }
 
+static void input_drop_first(void)
+{
+	input_first = (input_first + 1) % INPUT_SIZE;
+	input_count--;
+}
+
 /* dev_lock held: hand input to the guest until it takes no more. */
 static void feed(struct vm *vm)
 {
 	spin_lock(&mux_lock);
-	while (vm == focus && input_count && platform->console_input(vm, input[input_first])) {
-		input_first = (input_first + 1) % INPUT_SIZE;
-		input_count--;
-	}
+	while (vm == focus && input_count && platform->console_input(vm, input[input_first]))
+		input_drop_first();
 	spin_unlock(&mux_lock);
 }
 
@@ -136,30 +143,53 @@ bool mux_is_focus(const struct vm *vm)
 	return atomic_load(&focus) == vm;
 }
 
-/* With the ring full the byte is lost, as on a UART that overruns. */
+/*
+ * With the ring full the byte is lost, as on a UART that overruns. Without a focus it is for the shell,
+ * which is about to open.
+ */
 static void input_add(u8 byte)
 {
 	spin_lock(&mux_lock);
-	if (focus && input_count < INPUT_SIZE) {
+	if (input_count < INPUT_SIZE) {
 		input[(input_first + input_count) % INPUT_SIZE] = byte;
 		input_count++;
 	}
 	spin_unlock(&mux_lock);
 }
 
+static void typed(u8 byte)
+{
+	if (atomic_load(&shell_is_open))
+		shell_input(byte, escape_char);
+	else if (byte == escape_char)
+		mux_open_shell();
+	else
+		input_add(byte);
+}
+
 void mux_poll(void)
 {
 	int c;
 
-	while ((c = console_getc()) >= 0) {
-		if (atomic_load(&shell_is_open))
-			shell_input((u8)c, escape_char);
-		else if (c == escape_char)
-			mux_open_shell();
-		else
-			input_add((u8)c);
-	}
+	while ((c = console_getc()) >= 0)
+		typed((u8)c);
 	vm_for_each(feed_focus, NULL);
+}
+
+/* What came when the last guest had gone, and the shell was not open yet. */
+static void feed_shell(void)
+{
+	u8 bytes[INPUT_SIZE];
+	u32 count = 0;
+
+	spin_lock(&mux_lock);
+	while (!focus && input_count) {
+		bytes[count++] = input[input_first];
+		input_drop_first();
+	}
+	spin_unlock(&mux_lock);
+	for (u32 i = 0; i < count; i++)
+		typed(bytes[i]);
 }
 
 void mux_open_shell(void)
@@ -173,8 +203,15 @@ void mux_open_shell(void)
 	if (focus && focus->console)
 		((struct guest_console *)focus->console)->kept_bytes = 0;
 	spin_unlock(&mux_lock);
-	if (!was_open)
-		shell_start();
+	if (was_open)
+		return;
+	shell_start();
+	feed_shell();
+}
+
+void mux_ask_for_shell(void)
+{
+	apic_send_vector(cpus[0]->apic_id, VECTOR_SHELL);
 }
 
 /* mux_lock held: what the focus wrote while the shell was open. */
@@ -283,7 +320,7 @@ static void mux_closed(struct vm *vm)
 		replay_kept(con);
 	if (vm == focus) {
 		focus = NULL;
-		front_used = 0;
+		input_count = front_used = 0;
 	}
 	spin_unlock(&mux_lock);
 	kfree(con, sizeof(*con));

@@ -16,9 +16,12 @@ void mux_init(u8 escape);
 /* Take what the host's port has received. Called on the boot CPU, with no lock held. */
 void mux_poll(void);
 
-/* Open or close the shell. Closing without a guest is refused (false). */
+/* Open or close the shell, as mux_poll() is called. Closing without a guest is refused (false). */
 void mux_open_shell(void);
 bool mux_close_shell(void);
+
+/* From any CPU: have it opened where input arrives. That is mux_open_shell() as VECTOR_SHELL's handler. */
+void mux_ask_for_shell(void);
 
 /* Give the console to the VM of this name. False: there is none. */
 bool mux_set_focus(const char *name);
