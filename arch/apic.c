@@ -14,7 +14,6 @@
 #define APIC_TPR 0x80u
 #define APIC_EOI 0xb0u
 #define APIC_SVR 0xf0u
-#define APIC_ESR 0x280u
 #define APIC_ICR_LOW 0x300u
 #define APIC_ICR_HIGH 0x310u
 #define APIC_LVT_TIMER 0x320u

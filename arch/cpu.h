@@ -53,7 +53,6 @@
 #define EFER_LMA BIT(10)
 #define EFER_NXE BIT(11)
 #define EFER_SVME BIT(12)
-#define EFER_FFXSR BIT(14)
 
 #define MSR_TSC 0x10u
 #define MSR_APIC_BASE 0x1bu

@@ -9,8 +9,6 @@
 #include "arch/features.h"
 #include "lib/types.h"
 
-#define XSAVE_ALIGN 64
-
 /* Bytes of an area. */
 static inline size_t fpu_area_size(void)
 {

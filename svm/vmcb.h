@@ -122,7 +122,6 @@ _Static_assert(sizeof(struct vmcb) == 4096, "one page");
 #define INTERCEPT_MWAIT BIT(11)
 #define INTERCEPT_MWAIT_ARMED BIT(12)
 
-#define V_TPR_MASK 0xffull
 #define V_IRQ BIT(8)
 #define V_INTR_PRIO_SHIFT 16
 #define V_IGN_TPR BIT(20)

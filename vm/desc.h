@@ -32,11 +32,8 @@
 #define TYPE_CALL_GATE16 4u
 #define TYPE_TASK_GATE 5u
 #define TYPE_INTR_GATE16 6u
-#define TYPE_TRAP_GATE16 7u
 #define TYPE_TSS32 9u
 #define TYPE_CALL_GATE32 12u
-#define TYPE_INTR_GATE32 14u
-#define TYPE_TRAP_GATE32 15u
 
 /* The hidden part that a CPU loads from desc. */
 static inline struct segment desc_unpack(u64 desc, u32 selector)

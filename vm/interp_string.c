@@ -8,7 +8,6 @@
 
 #define OP_MOVS 0xa4u
 #define OP_CMPS 0xa6u
-#define OP_STOS 0xaau
 #define OP_LODS 0xacu
 #define OP_SCAS 0xaeu
 

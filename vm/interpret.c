@@ -223,7 +223,7 @@ static void unsupported(struct emulation *e, const char *what)
 			what);
 }
 
-/* Deliver what is owed. False: this turn of the interpreter ends with it. */
+/* Deliver what is owed. False: emulation ends here. */
 static bool deliver(struct emulation *e)
 {
 	struct vcpu *vcpu = e->vcpu;
@@ -267,7 +267,34 @@ static bool wanted_elsewhere(const struct vcpu *vcpu)
 	return atomic_load(&vcpu->requests) | atomic_load(&this_cpu()->attention);
 }
 
-/* One instruction. False: the turn ends with it, or the back end should have another look. */
+/* What an instruction has come to. False: emulation ends here. */
+static bool conclude(struct emulation *e, enum interp_result result)
+{
+	struct vcpu *vcpu = e->vcpu;
+
+	switch (result) {
+	case INTERP_DONE:
+		return true;
+	case INTERP_TRAP:
+		backend->set_reg(vcpu, VREG_DR6, backend->get_reg(vcpu, VREG_DR6) | DR6_BS);
+		vcpu_exception(vcpu, VECTOR_GUEST_DB);
+		break;
+	case INTERP_FAULT:
+		vcpu_owe(vcpu, &e->interp.fault);
+		break;
+	case INTERP_ABORT:
+		break;
+	case INTERP_SYSTEM:
+		system(e);
+		break;
+	case INTERP_UNSUPPORTED:
+		unsupported(e, "an instruction that is not supported");
+		break;
+	}
+	return false;
+}
+
+/* One instruction. False: emulation ends here, or the back end should have another look. */
 static bool step(struct emulation *e)
 {
 	struct vcpu *vcpu = e->vcpu;
@@ -283,25 +310,8 @@ static bool step(struct emulation *e)
 		backend->block_nmis(vcpu, false);
 	if (result <= INTERP_TRAP)
 		vcpu_leave_shadow(vcpu);
-	switch (result) {
-	case INTERP_DONE:
-		break;
-	case INTERP_TRAP:
-		backend->set_reg(vcpu, VREG_DR6, backend->get_reg(vcpu, VREG_DR6) | DR6_BS);
-		vcpu_exception(vcpu, VECTOR_GUEST_DB);
+	if (!conclude(e, result))
 		return false;
-	case INTERP_FAULT:
-		vcpu_owe(vcpu, &interp->fault);
-		return false;
-	case INTERP_ABORT:
-		return false;
-	case INTERP_SYSTEM:
-		system(e);
-		return false;
-	case INTERP_UNSUPPORTED:
-		unsupported(e, "an instruction that is not supported");
-		return false;
-	}
 	if (interp->insn.prefixes & (INSN_PFX_REP | INSN_PFX_REPNE))
 		vcpu->emulated += INTERP_REP_MAX;
 	/* An interrupt must not come behind an STI: its shadow ends in here. One in another is none. */

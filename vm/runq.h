@@ -30,6 +30,7 @@
 #define SLEEPER_NS (5 * NS_PER_MS)
 /* The same for one that comes from another queue. */
 #define MOVED_NS (100 * NS_PER_MS)
+
 /* What a VM has had, all its vCPUs together. */
 struct vm_share {
 	u64 used; /* [atomic] weighted nanoseconds, reckoned as those of a vCPU */

@@ -154,21 +154,9 @@ static void decode_task_switch(u32 vectoring, struct vm_exit *exit)
 	exit->insn_len = (u8)vmcs_read32(VMCS_EXIT_INSN_LENGTH);
 }
 
-/* What the CPU's reason alone does not say. */
-static __noinline void decode_more(struct vcpu *vcpu, u32 reason, struct vm_exit *exit)
+/* By its reason: what is told elsewhere, and what the CPU wants to be asked for anew. */
+static void decode_reason(struct vcpu *vcpu, u32 reason, u32 vectoring, struct vm_exit *exit)
 {
-	u32 vectoring = vmcs_read32(VMCS_IDT_VECTORING);
-
-	if (reason & VMX_EXIT_ENTRY_FAILED) {
-		exit->kind = EXIT_ENTRY_FAILED;
-		if ((u16)reason == VMX_EXIT_MACHINE_CHECK)
-			panic("machine check at the entry to vm %s", vcpu->vm->name);
-		return;
-	}
-	if (vectoring & EVENT_VALID)
-		vmx_decode_event(vectoring, VMCS_IDT_VECTORING_ERROR, &exit->interrupted);
-	if (exit->interrupted.kind == EVENT_NMI)
-		vmx_block_nmis(vcpu, false);
 	switch (reason) {
 	case VMX_EXIT_EPT_VIOLATION:
 		decode_ept_violation(vcpu, exit);
@@ -201,6 +189,24 @@ static __noinline void decode_more(struct vcpu *vcpu, u32 reason, struct vm_exit
 	case VMX_EXIT_EXCEPTION_NMI:
 		decode_exception(vcpu, exit);
 	}
+}
+
+/* What the CPU's reason alone does not say. */
+static __noinline void decode_more(struct vcpu *vcpu, u32 reason, struct vm_exit *exit)
+{
+	u32 vectoring = vmcs_read32(VMCS_IDT_VECTORING);
+
+	if (reason & VMX_EXIT_ENTRY_FAILED) {
+		exit->kind = EXIT_ENTRY_FAILED;
+		if ((u16)reason == VMX_EXIT_MACHINE_CHECK)
+			panic("machine check at the entry to vm %s", vcpu->vm->name);
+		return;
+	}
+	if (vectoring & EVENT_VALID)
+		vmx_decode_event(vectoring, VMCS_IDT_VECTORING_ERROR, &exit->interrupted);
+	if (exit->interrupted.kind == EVENT_NMI)
+		vmx_block_nmis(vcpu, false);
+	decode_reason(vcpu, reason, vectoring, exit);
 }
 
 void vmx_decode_exit(struct vcpu *vcpu, struct vm_exit *exit)

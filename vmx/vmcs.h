@@ -40,7 +40,6 @@ VMCS_ACCESSORS(_natural, u64, VMCS_NATURAL)
 #define EVENT_TYPE_INT1 5u
 #define EVENT_TYPE_SOFT_EXCEPTION 6u
 #define EVENT_ERROR_VALID BIT(11)
-#define EVENT_NMI_UNBLOCKED BIT(12)
 #define EVENT_VALID BIT(31)
 
 /* GUEST_PENDING_DEBUG */
@@ -66,7 +65,6 @@ VMCS_ACCESSORS(_natural, u64, VMCS_NATURAL)
 #define QUAL_TASK_BY(q) ((enum task_by)((q) >> 30 & 3))
 
 /* and of EPT violations */
-#define QUAL_EPT_READ BIT(0)
 #define QUAL_EPT_WRITE BIT(1)
 #define QUAL_EPT_FETCH BIT(2)
 #define QUAL_EPT_LINEAR BIT(7)

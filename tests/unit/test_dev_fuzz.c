@@ -33,9 +33,9 @@ static void test_every_bit(void **state)
 	(void)state;
 	for (unsigned int i = 0; i < ARRAY_SIZE(windows); i++) {
 		const struct window *w = &windows[i];
-		u64 end = MIN(w->len, (u64)0x400);
+		u64 end = MIN(w->len, (u64)0x400), step = w->stride > 4 ? 4 : 1;
 
-		for (u64 offset = 0; offset<end; offset += w->stride> 4 ? 4 : 1) {
+		for (u64 offset = 0; offset < end; offset += step) {
 			for (unsigned int size = 1; size <= 8; size *= 2) {
 				read_at(w, offset, size);
 				for (unsigned int bit = 0; bit < 8 * size; bit++)
