@@ -76,6 +76,8 @@ def test_hypervisor_command_line(boot, word):
     "frobnicate=1", "frobnicate", "mem=", "mem", "mem=lots", "mem=1K", "mem=0", "mem=-16M",
     "mem=16Q", "mem=100000G", "mem=99999999999999999999M", "mem=64G", "cpus=0", "cpus=1000",
     "smp=0", "smp=65", "smp=two", "paging=no", "vm=again", "type=initrd", "on-idle=shell",
+    "weight=", "weight=0", "weight=1001", "weight=-1", "weight=x", "pin=", "pin=x", "pin=256",
+    "pin=1-", "pin=1-0",
 ])
 def test_module_word(boot, word):
     errors = boot(guest("hello", word, vm="bad"))
