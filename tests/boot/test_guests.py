@@ -89,6 +89,14 @@ def test_guest(system, run):
         ends(m, run.result)
 
 
+@systems.on("qemu-svm")
+def test_clocks_stay_together_for_long(system):
+    """As in expect.txt, over ten seconds, in which nobody waits for the machine's clock."""
+    m = system(append="on-idle=debug-exit", smp=1, extra=["-icount", "shift=4,sleep=off"],
+               modules=[guest("drift", "mem=16M", "seconds=10")])
+    ends(m, "pass")
+
+
 @pytest.mark.slow
 @systems.on("qemu-svm")
 def test_clocks_stay_together(system):
