@@ -176,8 +176,9 @@ static void print_vcpu(const struct vcpu *vcpu)
 	};
 	const char *state = vcpu->waits ? "not-started" : vcpu->halted ? "halted" : "running";
 
-	shell_print("vcpu vm=%s index=%u cpu=%u state=%s rip=%llx rsp=%llx rflags=%llx exits:",
-		    vcpu->vm->name, vcpu->index, vcpu->cpu, state, (ull)vcpu->regs.rip,
+	shell_print("vcpu vm=%s index=%u cpu=%u moves=%u state=%s rip=%llx rsp=%llx rflags=%llx "
+		    "exits:",
+		    vcpu->vm->name, vcpu->index, vcpu->cpu, vcpu->moves, state, (ull)vcpu->regs.rip,
 		    (ull)vcpu->regs.gpr[GPR_RSP], (ull)vcpu->regs.rflags);
 	for (u32 i = 0; i < EXIT_KINDS; i++) {
 		if (vcpu->exits[i])

@@ -196,6 +196,8 @@ void mux_open_shell(void)
 {
 	bool was_open;
 
+	/* What is typed next may give another guest the console. */
+	vm_for_each(feed_focus, NULL);
 	spin_lock(&mux_lock);
 	was_open = shell_is_open;
 	shell_is_open = true;

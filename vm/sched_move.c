@@ -39,6 +39,7 @@ static struct vcpu *take(struct sched *from, const u64 *least, u64 now)
 	if (vcpu) {
 		runq_take(&from->runq, &vcpu->share, now);
 		atomic_store(&vcpu->cpu, this_cpu()->index);
+		vcpu->moves++;
 	}
 	spin_unlock(&from->lock);
 	return vcpu;

@@ -63,6 +63,7 @@ struct vcpu {
 	u32 place; /* [atomic] enum vcpu_place */
 	struct share share; /* [run queue] while it waits; [self] */
 	u32 last_cpu; /* [self] where it was loaded last */
+	u32 moves; /* [run queue] how often another CPU has taken it */
 	struct vm *vm; /* [const] */
 	void *control; /* [self] the back end's */
 	struct vm_event pending; /* [self] to deliver at the next entry, before anything new */

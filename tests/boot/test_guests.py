@@ -2,6 +2,7 @@
 """The test guests of tests/guest, each as a VM, as tests/guest/expect.txt says."""
 
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -129,6 +130,13 @@ def bring_to_front(m, name):
     m.send(f"console {name}\r")
 
 
+def moves(m):
+    """How often the vCPU of each VM has changed its CPU. The shell is open."""
+    m.send("vcpu\r")
+    answer = m.expect(r"vcpu\r\n(.*?)" + texts.PROMPT)[1]
+    return {vm: int(n) for vm, n in re.findall(r"vcpu vm=(\S+) .*? moves=(\d+)", answer)}
+
+
 def test_first_bad_code_is_passed_on(system):
     m = system(append="on-idle=debug-exit",
                 modules=[guest("exitcode", "mem=16M", f"code={code}", vm=f"vm{i}")
@@ -155,6 +163,28 @@ def test_two_on_one_cpu(system, name):
     # Where the other one's line comes in between, the beginning of a line is there more than once.
     plans = [int(n) for n in re.findall(r"(?:^|\| )1\.\.(\d+)$", m.text(), re.M)]
     assert plans.count(max(plans, default=0)) == 2
+
+
+# The same while they go from CPU to CPU, with other values in each. What is said by whom the shell
+# is opened over is not shown: that is a guest which has nothing to say.
+@systems.on("qemu-svm")
+@pytest.mark.parametrize("name", ["fpu", "debugregs"])
+def test_five_on_two_cpus(system, name):
+    vms = [f"vm{i}" for i in range(5)]
+    m = system(append="on-idle=debug-exit", smp=2, modules=[guest("hello", "mem=16M")] + [
+        guest(name, "mem=16M", f"hold=1 seed={i}", vm=vm) for i, vm in enumerate(vms)])
+    for held in range(2):
+        for _ in vms:
+            m.expect("# holds")
+        if not held:
+            m.send(texts.ESCAPE)
+        before = moves(m)
+        while min(moves(m)[vm] - before[vm] for vm in vms) < 3:
+            time.sleep(0.2)  # for the shell has its part of a CPU
+        m.send("".join(f"console {vm}\rq{texts.ESCAPE}" for vm in vms))
+        m.send(f"console hello\r{texts.ESCAPE}")
+    m.send(f"{texts.ESCAPE}quit\r")
+    assert m.wait_code(GUEST_LIMIT) == 0
 
 
 def test_ends_once(system):

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The debug registers belong to the guest: exits of all kinds leave them as they are, and
- * they hold and refuse what they must.
+ * they hold and refuse what they must. seed=N and hold=1 as in fpu.c.
  */
 #include "tests/guest/lib/lapic.h"
+#include "tests/guest/lib/multiboot.h"
+#include "tests/guest/lib/serial.h"
 #include "tests/guest/lib/tap.h"
 #include "tests/guest/lib/trap.h"
 
@@ -35,6 +37,8 @@ static void exits(void)
 		outb(0x80, inb(0x3ff));
 		lapic_read(LAPIC_VERSION);
 	}
+	if (boot_option_is("hold", "1"))
+		serial_hold();
 }
 
 static void test_reset_values(void)
@@ -51,21 +55,22 @@ static void test_reset_values(void)
 
 static void test_survive(void)
 {
+	u64 seed = boot_option_number("seed", 0);
 	struct debug_regs r;
 
-	write_dr0(0x1111000011110000);
-	write_dr1(0x2222000022220000);
-	write_dr2(0xffff800033330000);
-	write_dr3(0x0000444400004444);
+	write_dr0(0x1111000011110000 + seed);
+	write_dr1(0x2222000022220000 + seed);
+	write_dr2(0xffff800033330000 + seed);
+	write_dr3(0x0000444400004444 + seed);
 	write_dr6(DR6_FIXED | 0x400a);
 	/* Conditions and lengths, but nothing enabled. */
 	write_dr7(DR7_FIXED | 0xdd110000);
 	exits();
 	r = load();
-	tap_eq(r.dr0, 0x1111000011110000, "DR0 survives");
-	tap_eq(r.dr1, 0x2222000022220000, "DR1 survives");
-	tap_eq(r.dr2, 0xffff800033330000, "DR2 survives");
-	tap_eq(r.dr3, 0x0000444400004444, "DR3 survives");
+	tap_eq(r.dr0, 0x1111000011110000 + seed, "DR0 survives");
+	tap_eq(r.dr1, 0x2222000022220000 + seed, "DR1 survives");
+	tap_eq(r.dr2, 0xffff800033330000 + seed, "DR2 survives");
+	tap_eq(r.dr3, 0x0000444400004444 + seed, "DR3 survives");
 	tap_eq(r.dr6, DR6_FIXED | 0x400a, "DR6 survives");
 	tap_eq(r.dr7, DR7_FIXED | 0xdd110000, "DR7 survives");
 }

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The registers of x87, SSE and AVX belong to the guest: many exits of all kinds leave them as
- * they are.
+ * they are. seed=N: not with what other guests have in them. hold=1: some exits go on until a key
+ * is typed.
  */
 #include "tests/guest/lib/lapic.h"
+#include "tests/guest/lib/multiboot.h"
 #include "tests/guest/lib/pic.h"
+#include "tests/guest/lib/serial.h"
 #include "tests/guest/lib/string.h"
 #include "tests/guest/lib/tap.h"
 #include "tests/guest/lib/trap.h"
@@ -28,14 +31,15 @@ struct fxsave {
 } __aligned(16);
 _Static_assert(sizeof(struct fxsave) == 512, "the hardware's format");
 
+static u32 seed;
 static struct fxsave before, after;
 static u8 ymm_before[16][32] __aligned(32), ymm_after[16][32] __aligned(32);
 
-static void fill(u8 *bytes, size_t len, u32 seed)
+static void fill(u8 *bytes, size_t len, u32 state)
 {
 	for (size_t i = 0; i < len; i++) {
-		seed = seed * 1664525 + 1013904223;
-		bytes[i] = (u8)(seed >> 24);
+		state = state * 1664525 + 1013904223;
+		bytes[i] = (u8)(state >> 24);
 	}
 }
 
@@ -78,6 +82,14 @@ static void (*const exits[])(void) = { exit_cpuid, exit_msr, exit_port, exit_mmi
 static const char *const exit_names[] = { "CPUID", "RDMSR", "port I/O", "APIC reads",
 					  "HLT and timer" };
 
+static void exit_often(u32 which)
+{
+	for (u32 i = 0; i < ROUNDS; i++)
+		exits[which]();
+	if (which == 0 && boot_option_is("hold", "1"))
+		serial_hold();
+}
+
 static void make_image(void)
 {
 	asm volatile("fninit; fxsave %0" : "=m"(before));
@@ -86,12 +98,12 @@ static void make_image(void)
 	/* All eight x87 registers in use, each with a valid exponent. */
 	before.ftw = 0xff;
 	for (u32 i = 0; i < 8; i++) {
-		fill(before.st[i], 8, i + 1);
+		fill(before.st[i], 8, seed + i + 1);
 		before.st[i][7] |= 0x80;
 		before.st[i][8] = (u8)i;
 		before.st[i][9] = 0x40;
 	}
-	fill(before.xmm[0], sizeof(before.xmm), 77);
+	fill(before.xmm[0], sizeof(before.xmm), seed + 77);
 }
 
 static void test_legacy(u32 which)
@@ -100,8 +112,7 @@ static void test_legacy(u32 which)
 
 	memset(&after, 0, sizeof(after));
 	asm volatile("fxrstor %0" : : "m"(before));
-	for (u32 i = 0; i < ROUNDS; i++)
-		exits[which]();
+	exit_often(which);
 	asm volatile("fxsave %0" : "=m"(after));
 	same_xmm = memcmp(before.xmm, after.xmm, sizeof(before.xmm)) == 0;
 	for (u32 i = 0; i < 8; i++)
@@ -125,12 +136,11 @@ static void test_avx(void)
 {
 	u64 xcr0 = 0;
 
-	fill(ymm_before[0], sizeof(ymm_before), 1234);
+	fill(ymm_before[0], sizeof(ymm_before), seed + 1234);
 	for (u32 which = 0; which < ARRAY_SIZE(exits); which++) {
 		memset(ymm_after, 0, sizeof(ymm_after));
 		YMM_MOVE(YMM_LOAD);
-		for (u32 i = 0; i < ROUNDS; i++)
-			exits[which]();
+		exit_often(which);
 		YMM_MOVE(YMM_STORE);
 		tap_ok(memcmp(ymm_before, ymm_after, sizeof(ymm_before)) == 0,
 		       "%s: AVX registers survive", exit_names[which]);
@@ -177,6 +187,7 @@ void guest_main(void)
 {
 	u32 features = cpuid(1, 0).c;
 
+	seed = 1000 * boot_option_number("seed", 0);
 	pic_init();
 	lapic_enable();
 	trap_set_handler(VEC_TIMER, on_timer);

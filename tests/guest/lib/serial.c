@@ -5,6 +5,7 @@
  */
 #include "tests/guest/lib/serial.h"
 
+#include "tests/guest/lib/print.h"
 #include "tests/guest/lib/x86.h"
 
 #define UART_IER (PORT_COM1 + 1)
@@ -43,6 +44,14 @@ bool serial_readable(void)
 char serial_getc(void)
 {
 	return (char)inb(PORT_COM1);
+}
+
+void serial_hold(void)
+{
+	print("# holds\n");
+	while (!serial_readable())
+		;
+	serial_getc();
 }
 
 void serial_drain(void)

@@ -15,5 +15,8 @@ void serial_putc(char c);
 bool serial_readable(void);
 char serial_getc(void);
 
+/* Say so, and look for a byte, and nothing else, until one comes. */
+void serial_hold(void);
+
 /* Wait until the last byte has left the transmitter. */
 void serial_drain(void);
