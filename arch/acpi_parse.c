@@ -13,6 +13,7 @@
 #include "lib/string.h"
 
 enum rsdp_offset {
+	RSDP_OEM = 9,
 	RSDP_REVISION = 15,
 	RSDP_RSDT = 16,
 	RSDP_LENGTH = 20,
@@ -209,6 +210,7 @@ int acpi_parse(struct acpi_info *info, const void *rsdp, u64 len,
 		return E_INVAL;
 	if (!open_root(&root, rsdp, len, map))
 		return E_NOENT;
+	memcpy(info->oem, (const u8 *)rsdp + RSDP_OEM, sizeof(info->oem) - 1);
 	collect_names(info, &root, map);
 	table = find_table(&root, "APIC", map);
 	if (table.len)

@@ -88,6 +88,7 @@ struct acpi_spcr {
 #define ACPI_NAMES_MAX 48u
 
 struct acpi_info {
+	char oem[7]; /* who made the tables, blanks included; "" where there are none */
 	struct acpi_madt madt;
 	struct acpi_fadt fadt;
 	u64 hpet_addr; /* of its registers, 0: none */

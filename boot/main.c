@@ -122,6 +122,20 @@ static const struct backend *choose_backend(void)
 	return chosen;
 }
 
+/*
+ * Bochs, seen in 2.7: where a host interrupt comes while a virtual one waits for the guest's
+ * RFLAGS.IF, it delivers the virtual one, IF or not. Linux then waits for locks that it holds itself.
+ * It is known by its firmware, which QEMU has too, but QEMU says that it is no real machine.
+ */
+static bool help_with_apics(void)
+{
+	bool bochs = !cpu_features.hypervisor && strcmp(machine_acpi()->oem, "BOCHS ") == 0;
+
+	if (options.apicv == APICV_AUTO && cpu_features.vmx && bochs)
+		log_warn("vmx: Bochs runs local APICs wrongly: Sill does it (apicv=on lets Bochs)");
+	return options.apicv == APICV_ON || (options.apicv == APICV_AUTO && !bochs);
+}
+
 static void describe_vcpu(const void *vcpu, char *buf, size_t size)
 {
 	const struct vcpu *v = vcpu;
@@ -215,7 +229,7 @@ __noreturn static void boot_late(void)
 		refuse(reason);
 	chosen = choose_backend();
 	vm_init(chosen, &pc_platform, &mux_console_ops);
-	if (chosen->setup(options.apicv))
+	if (chosen->setup(help_with_apics()))
 		refuse("there is no memory for the virtualization structures");
 	reason = chosen->cpu_enable();
 	if (reason)

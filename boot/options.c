@@ -99,12 +99,14 @@ static bool parse_tdp(struct options *options, struct span value)
 
 static bool parse_apicv(struct options *options, struct span value)
 {
-	static const char *const names[] = { "off", "auto" };
+	static const char *const names[] = {
+		[APICV_OFF] = "off", [APICV_AUTO] = "auto", [APICV_ON] = "on"
+	};
 	int which = span_match(value, names, ARRAY_SIZE(names));
 
 	if (which < 0)
 		return false;
-	options->apicv = which == 1;
+	options->apicv = (enum apicv)which;
 	return true;
 }
 
@@ -231,7 +233,7 @@ void options_parse(struct options *options, const char *text, size_t len)
 		.console_baud = MAX_BAUD,
 		.log = LOG_INFO,
 		.tdp = true,
-		.apicv = true,
+		.apicv = APICV_AUTO,
 		.on_idle = ON_IDLE_SHELL,
 		.cpus = OPTIONS_ALL_CPUS,
 		.escape = DEFAULT_ESCAPE,

@@ -4,7 +4,7 @@
  *
  *	console=com1|com2|0xPORT[,BAUD]|none    log=error|warn|info|debug    tdp=auto|off
  *	on-idle=shell|poweroff|reboot|debug-exit    cpus=N    escape=^X|0xNN    selftest=0|1
- *	clock=auto|cpuid|pm-timer|hpet|pit    apicv=auto|off    doctor
+ *	clock=auto|cpuid|pm-timer|hpet|pit    apicv=auto|on|off    doctor
  */
 #pragma once
 
@@ -15,6 +15,9 @@
 /* What the machine does when the last VM has ended. */
 enum on_idle { ON_IDLE_SHELL, ON_IDLE_POWEROFF, ON_IDLE_REBOOT, ON_IDLE_DEBUG_EXIT };
 
+/* Has the CPU to run local APICs, as far as it can? APICV_AUTO: not where that is known to be wrong. */
+enum apicv { APICV_OFF, APICV_AUTO, APICV_ON };
+
 #define OPTIONS_ALL_CPUS UINT32_MAX
 
 struct options {
@@ -23,7 +26,7 @@ struct options {
 	u32 console_baud; /* a divisor of 115200; 0: leave the speed as it is */
 	enum log_level log;
 	bool tdp; /* use two-dimensional paging where the CPU has it */
-	bool apicv; /* have the CPU run local APICs, as far as it can */
+	enum apicv apicv;
 	enum on_idle on_idle;
 	u32 cpus; /* use at most so many; OPTIONS_ALL_CPUS is no limit */
 	bool selftest; /* run a guest on every CPU first */

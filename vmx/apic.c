@@ -60,7 +60,7 @@ int vmx_apic_setup(bool help)
 		helps = 0;
 	}
 	log_info("vmx: local APICs run by the CPU: CR8 %s, x2APIC mode %s%s", yes(APIC_TPR_SHADOW),
-		 yes(APIC_X2APIC), help ? "" : " (apicv=off)");
+		 yes(APIC_X2APIC), help ? "" : " (not used)");
 	return helps & 1u << APIC_X2APIC ? make_bitmap() : 0;
 }
 

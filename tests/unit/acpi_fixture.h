@@ -85,6 +85,7 @@ static inline void put_rsdp(u8 revision)
 
 	memset(rsdp, 0, sizeof(rsdp));
 	memcpy(rsdp, "RSD PTR ", 8);
+	memcpy(rsdp + 9, "MAKER ", 6);
 	rsdp[15] = revision;
 	memcpy(rsdp + 16, &rsdt, 4);
 	memcpy(rsdp + 20, &length, 4);

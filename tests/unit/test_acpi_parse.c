@@ -28,6 +28,7 @@ static void check_sound(void)
 	assert_int_equal(madt->isos[0].gsi, 2);
 	assert_int_equal(madt->isos[1].flags & ACPI_ISO_POLARITY, 1);
 	assert_int_equal(madt->isos[1].flags & ACPI_ISO_TRIGGER, ACPI_ISO_TRIGGER_LEVEL);
+	assert_string_equal(info.oem, "MAKER ");
 	assert_int_equal(info.name_count, 3);
 	assert_string_equal(info.names[0], "HPET");
 	assert_string_equal(info.names[2], "APIC");

@@ -34,7 +34,7 @@ static void assert_defaults(void)
 	assert_int_equal(options.console_baud, 115200);
 	assert_int_equal(options.log, LOG_INFO);
 	assert_true(options.tdp);
-	assert_true(options.apicv);
+	assert_int_equal(options.apicv, APICV_AUTO);
 	assert_int_equal(options.on_idle, ON_IDLE_SHELL);
 	assert_int_equal(options.cpus, OPTIONS_ALL_CPUS);
 	assert_int_equal(options.escape, 0x1d);
@@ -62,7 +62,7 @@ static void test_all(void **state)
 	assert_int_equal(options.console_baud, 115200);
 	assert_int_equal(options.log, LOG_DEBUG);
 	assert_false(options.tdp);
-	assert_false(options.apicv);
+	assert_int_equal(options.apicv, APICV_OFF);
 	assert_int_equal(options.on_idle, ON_IDLE_DEBUG_EXIT);
 	assert_int_equal(options.cpus, 3);
 	assert_int_equal(options.escape, 1);
@@ -196,7 +196,7 @@ static void test_wrong(void **state)
 		"tdp=on",
 		"tdp=",
 		"apicv=",
-		"apicv=on",
+		"apicv=1",
 		"apicv",
 		"on-idle=halt",
 		"on-idle=",
