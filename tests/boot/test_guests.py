@@ -268,7 +268,7 @@ def test_reset_and_start_where_another_vm_runs(system):
     for _ in range(2):
         m.expect(texts.PROMPT)
         m.send("vcpu\r")
-        exits.append(int(m.expect(r"vm=hostile_spin [^\r\n]* cpuid=(\d+)")[1]))
+        exits.append(int(m.expect(r"vm=hostile_spin [^\r\n]* cpuid=(\d+) ")[1]))
     assert exits[1] > exits[0]
     assert not m.lines(texts.VM_STOPPED)
 
