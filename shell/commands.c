@@ -102,12 +102,13 @@ static void print_vm(struct vm *vm, void *ctx __unused)
 	struct tdp_stats s;
 
 	tdp_stats_read(&vm->tdp, &s);
-	shell_print("vm name=%s mem=%lluM vcpus=%u console=%s pf_taken=%llu pf_fixed=%llu "
-		    "pf_spurious=%llu pages_4k=%llu pages_2m=%llu pages_1g=%llu table_pages=%llu\n",
-		    vm->name, (ull)(vm->config->mem >> 20), vm->vcpu_count,
-		    mux_is_focus(vm) ? "yes" : "no", (ull)s.pf_taken, (ull)s.pf_fixed,
-		    (ull)s.pf_spurious, (ull)s.pages_4k, (ull)s.pages_2m, (ull)s.pages_1g,
-		    (ull)s.table_pages);
+	shell_print(
+		"vm name=%s mem=%lluM vcpus=%u paused=%s console=%s pf_taken=%llu pf_fixed=%llu "
+		"pf_spurious=%llu pages_4k=%llu pages_2m=%llu pages_1g=%llu table_pages=%llu\n",
+		vm->name, (ull)(vm->config->mem >> 20), vm->vcpu_count, vm->paused ? "yes" : "no",
+		mux_is_focus(vm) ? "yes" : "no", (ull)s.pf_taken, (ull)s.pf_fixed,
+		(ull)s.pf_spurious, (ull)s.pages_4k, (ull)s.pages_2m, (ull)s.pages_1g,
+		(ull)s.table_pages);
 	shell_print("mmu name=%s pf_emulate=%llu pf_retry=%llu pf_mmio_spte_created=%llu "
 		    "nx_lpage_splits=%llu splits=%llu collapses=%llu pages_freed=%llu\n",
 		    vm->name, (ull)s.pf_emulate, (ull)s.pf_retry, (ull)s.pf_mmio_spte_created,
@@ -208,6 +209,45 @@ static void cmd_console(u32 argc, char **argv)
 		shell_print("no guest is running\n");
 }
 
+struct pause_request {
+	const char *name;
+	bool paused, found;
+};
+
+static void pause_by_name(struct vm *vm, void *ctx)
+{
+	struct pause_request *request = ctx;
+
+	if (strcmp(vm->name, request->name) != 0)
+		return;
+	request->found = true;
+	vm_set_paused(vm, request->paused);
+}
+
+static void set_paused(u32 argc, char **argv, bool paused)
+{
+	struct pause_request request = { .paused = paused };
+
+	if (argc != 2) {
+		shell_print("error: usage: %s VM\n", argv[0]);
+		return;
+	}
+	request.name = argv[1];
+	vm_for_each(pause_by_name, &request);
+	if (!request.found)
+		shell_print("error: no VM '%s'\n", argv[1]);
+}
+
+static void cmd_pause(u32 argc, char **argv)
+{
+	set_paused(argc, argv, true);
+}
+
+static void cmd_resume(u32 argc, char **argv)
+{
+	set_paused(argc, argv, false);
+}
+
 static void cmd_start(u32 argc, char **argv)
 {
 	int err;
@@ -256,6 +296,8 @@ const struct shell_command shell_commands[] = {
 	{ "walk", "VM GPA the second-level entries on the way to an address", cmd_walk },
 	{ "console", "[VM] back to a guest's console", cmd_console },
 	{ "start", "VM a guest that has ended, once more from its modules", cmd_start },
+	{ "pause", "VM have its vCPUs stand still; its clocks go on", cmd_pause },
+	{ "resume", "VM let them go on", cmd_resume },
 	{ "reboot", "restart the machine", cmd_reboot },
 	{ "poweroff", "switch the machine off", cmd_poweroff },
 	{ "panic", "stop with a report, to see what one looks like", cmd_panic },

@@ -158,9 +158,10 @@ bool vcpu_prepare(struct vcpu *vcpu)
 {
 	u32 requests = atomic_load(&vcpu->requests);
 
-	if (requests & REQUEST_RESCHED && !(requests & REQUEST_STOP) && sched_go_on(vcpu))
+	if (requests & REQUEST_RESCHED && !(requests & (REQUEST_STOP | REQUEST_PAUSE)) &&
+	    sched_go_on(vcpu))
 		requests = atomic_load(&vcpu->requests);
-	if (requests & (REQUEST_STOP | REQUEST_RESCHED))
+	if (requests & (REQUEST_STOP | REQUEST_PAUSE | REQUEST_RESCHED))
 		return false;
 	if (requests & REQUEST_EVENT)
 		vcpu_update_events(vcpu);

@@ -94,11 +94,14 @@ void vcpu_update_events(struct vcpu *vcpu)
 bool vcpu_runnable(struct vcpu *vcpu)
 {
 	struct vm *vm = vcpu->vm;
+	u32 requests = atomic_load(&vcpu->requests);
 	bool wakes;
 
+	if (unlikely(requests & REQUEST_PAUSE))
+		return false;
 	if (!vcpu->halted)
 		return true;
-	if (!(atomic_load(&vcpu->requests) & REQUEST_EVENT))
+	if (!(requests & REQUEST_EVENT))
 		return false;
 	spin_lock(&vm->dev_lock);
 	wakes = vcpu->signals || (!vcpu->waits && platform->intr_pending(vcpu));

@@ -176,6 +176,8 @@ static void look_after(struct sched *sched, u64 now)
 			put_aside(sched, vcpu);
 			continue;
 		}
+		if (atomic_load(&vcpu->requests) & REQUEST_PAUSE)
+			continue;
 		due = look_at_timers(vcpu, now);
 		if (vcpu_runnable(vcpu))
 			wake_up(sched, vcpu, now);

@@ -230,6 +230,25 @@ static void vm_start(struct vm *vm)
 		sched_add(&vcpus[i]);
 }
 
+/* vm_list_lock held, so that a reset and the shell do not cross. */
+static void tell_paused(struct vm *vm)
+{
+	for (u32 i = 0; i < vm->vcpu_count; i++) {
+		struct vcpu *vcpu = &vm->vcpus[i];
+
+		if (!vm->paused)
+			atomic_fetch_and(&vcpu->requests, ~REQUEST_PAUSE);
+		/* Its timers may have to be looked at. */
+		vcpu_kick(vcpu, vm->paused ? REQUEST_PAUSE : REQUEST_EVENT);
+	}
+}
+
+void vm_set_paused(struct vm *vm, bool paused)
+{
+	vm->paused = paused;
+	tell_paused(vm);
+}
+
 bool vm_restart(struct vm *vm)
 {
 	u64 began = clock_ns();
@@ -246,6 +265,10 @@ bool vm_restart(struct vm *vm)
 		vm->exit_code = VM_CODE_KILLED;
 		return false;
 	}
+	spin_lock(&vm_list_lock);
+	if (vm->paused)
+		tell_paused(vm);
+	spin_unlock(&vm_list_lock);
 	vm_start(vm);
 	return true;
 }

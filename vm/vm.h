@@ -30,6 +30,7 @@ enum vm_state { VM_RUNNING, VM_RESETTING, VM_ENDING };
 #define REQUEST_EVENT 0x1u /* an interrupt, or a signal, may have come or gone */
 #define REQUEST_STOP 0x2u /* the VM is ending or resetting */
 #define REQUEST_RESCHED 0x4u /* the CPU has something else to do */
+#define REQUEST_PAUSE 0x8u /* the VM is paused; cleared by who lets it go on */
 
 /* What a vCPU does on its home CPU. */
 enum vcpu_place {
@@ -99,6 +100,7 @@ _Static_assert(offsetof(struct vcpu, regs) == 0, "entry code");
 struct vm {
 	char name[VM_NAME_MAX + 1]; /* [const] */
 	u32 state; /* [atomic] enum vm_state */
+	bool paused; /* [vm_list_lock] */
 	u8 exit_code; /* [state] what the guest wrote to port F4h; of who made it VM_ENDING */
 	const struct vm_config *config; /* [const] */
 	struct cpu_set cpus; /* [const] that may run it; some may not be there */
@@ -271,6 +273,13 @@ void nx_recovery_start(struct vm *vm);
 
 /* What a VM that was stopped with a report counts as having exited with. */
 #define VM_CODE_KILLED 0x7d
+
+/*
+ * Have none of its vCPUs run, and no timer of its devices, until it is to go on; a reset in between
+ * does not change that. Called by a function of vm_for_each(). Does not wait: a vCPU that is in the
+ * guest leaves it at once. The clocks of the VM go on.
+ */
+void vm_set_paused(struct vm *vm, bool paused);
 
 /* Called on a CPU that has one of its vCPUs, mostly by devices. The first of these counts. */
 void vm_poweroff(struct vm *vm);

@@ -8,7 +8,7 @@ import pytest
 import texts
 from harness import guest
 
-COMMANDS = "help version cpus mem log vm vcpu start reboot poweroff panic".split()
+COMMANDS = "help version cpus mem log vm vcpu start pause resume reboot poweroff panic".split()
 
 
 @pytest.fixture
