@@ -14,6 +14,7 @@
 #include "lib/printf.h"
 #include "lib/string.h"
 #include "mm/frames.h"
+#include "shell/for_vm.h"
 #include "shell/mux.h"
 #include "shell/shell.h"
 #include "version.h"
@@ -209,43 +210,27 @@ static void cmd_console(u32 argc, char **argv)
 		shell_print("no guest is running\n");
 }
 
-struct pause_request {
-	const char *name;
-	bool paused, found;
-};
-
-static void pause_by_name(struct vm *vm, void *ctx)
+static int pause_vm(struct vm *vm, const struct request *request __unused)
 {
-	struct pause_request *request = ctx;
-
-	if (strcmp(vm->name, request->name) != 0)
-		return;
-	request->found = true;
-	vm_set_paused(vm, request->paused);
+	vm_set_paused(vm, true);
+	return 0;
 }
 
-static void set_paused(u32 argc, char **argv, bool paused)
+static int resume_vm(struct vm *vm, const struct request *request __unused)
 {
-	struct pause_request request = { .paused = paused };
-
-	if (argc != 2) {
-		shell_print("error: usage: %s VM\n", argv[0]);
-		return;
-	}
-	request.name = argv[1];
-	vm_for_each(pause_by_name, &request);
-	if (!request.found)
-		shell_print("error: no VM '%s'\n", argv[1]);
+	vm_set_paused(vm, false);
+	return 0;
 }
 
+/* They have the VM and no other word. */
 static void cmd_pause(u32 argc, char **argv)
 {
-	set_paused(argc, argv, true);
+	for_vm(argc == 2 ? argc : 0, argv, 2, "VM", pause_vm);
 }
 
 static void cmd_resume(u32 argc, char **argv)
 {
-	set_paused(argc, argv, false);
+	for_vm(argc == 2 ? argc : 0, argv, 2, "VM", resume_vm);
 }
 
 static void cmd_start(u32 argc, char **argv)
