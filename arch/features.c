@@ -71,6 +71,9 @@ void features_init(void)
 		f->xsave_size = r.ecx; /* for all components, whatever XCR0 is now */
 		f->xsave_mask = (u64)r.edx << 32 | r.eax;
 	}
+	/* Firmware can hide the leaf; XCR0 cannot be set without these. */
+	if ((f->xsave_mask & (XCR0_X87 | XCR0_SSE)) != (XCR0_X87 | XCR0_SSE))
+		f->xsave = false;
 }
 
 static u32 word_read(const struct feature_word *word)
@@ -126,6 +129,9 @@ void features_enable(void)
 	if (f->xsave)
 		cr4 |= CR4_OSXSAVE;
 	write_cr4(cr4);
+	/* So it is whenever no guest's is in effect: see fpu.h. */
+	if (f->xsave)
+		xsetbv(0, f->xsave_mask);
 	wrmsr(MSR_PAT, PAT_HOST);
 }
 

@@ -51,6 +51,7 @@ static inline void fpu_forget_pointers(void)
 		asm volatile("fnclex; ffree %%st(7); fildl %0" : : "m"(zero));
 }
 
+/* XCR0 is as fpu_save() left it, or features_enable(). */
 static inline void fpu_restore(const void *area)
 {
 	fpu_forget_pointers();
@@ -58,7 +59,6 @@ static inline void fpu_restore(const void *area)
 		asm volatile("fxrstorq (%0)" : : "r"(area) : "memory");
 		return;
 	}
-	xsetbv(0, cpu_features.xsave_mask);
 	asm volatile("xrstorq (%0)"
 		     :
 		     : "r"(area), "a"((u32)cpu_features.xsave_mask),
