@@ -19,7 +19,6 @@ enum lock_rank {
 	LOCK_VM_LIST, /* the list of VMs */
 	LOCK_MEM_SLOTS, /* a VM's slots while they change */
 	LOCK_DEVICES, /* all device models of one VM */
-	LOCK_TIMERS, /* one timer queue */
 	LOCK_RUN_QUEUE, /* the vCPUs a CPU runs */
 	LOCK_CONSOLE, /* focus, shell input, output columns */
 	LOCK_TDP, /* while a slot is logged: who removes translations, and who harvests */

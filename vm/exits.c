@@ -159,18 +159,11 @@ bool vcpu_prepare(struct vcpu *vcpu)
 	u32 requests = atomic_load(&vcpu->requests);
 
 	if (requests & REQUEST_RESCHED && !(requests & (REQUEST_STOP | REQUEST_PAUSE)) &&
-	    sched_go_on(vcpu))
+	    !vcpu->yields && sched_go_on(vcpu))
 		requests = atomic_load(&vcpu->requests);
 	if (requests & (REQUEST_STOP | REQUEST_PAUSE | REQUEST_RESCHED))
 		return false;
 	if (requests & REQUEST_EVENT)
 		vcpu_update_events(vcpu);
 	return !vcpu->halted;
-}
-
-void vcpu_run(struct vcpu *vcpu)
-{
-	vcpu_turn_begin(vcpu);
-	backend->run(vcpu);
-	vcpu_turn_end();
 }

@@ -91,22 +91,25 @@ void vcpu_update_events(struct vcpu *vcpu)
 	spin_unlock(&vcpu->vm->dev_lock);
 }
 
-bool vcpu_runnable(struct vcpu *vcpu)
+/* It has halted, and something has come. If that does not wake it, it is not asked again. */
+static bool has_woken(struct vcpu *vcpu)
 {
-	struct vm *vm = vcpu->vm;
-	u32 requests = atomic_load(&vcpu->requests);
+	struct spinlock *lock = &vcpu->vm->dev_lock;
 	bool wakes;
 
-	if (unlikely(requests & REQUEST_PAUSE))
-		return false;
-	if (!vcpu->halted)
-		return true;
-	if (!(requests & REQUEST_EVENT))
-		return false;
-	spin_lock(&vm->dev_lock);
+	spin_lock(lock);
 	wakes = vcpu->signals || (!vcpu->waits && platform->intr_pending(vcpu));
 	if (!wakes)
 		atomic_fetch_and(&vcpu->requests, ~REQUEST_EVENT);
-	spin_unlock(&vm->dev_lock);
+	spin_unlock(lock);
 	return wakes;
+}
+
+bool vcpu_runnable(struct vcpu *vcpu)
+{
+	u32 requests = atomic_load(&vcpu->requests);
+
+	if (unlikely(requests & REQUEST_PAUSE))
+		return false;
+	return !vcpu->halted || (requests & REQUEST_EVENT && has_woken(vcpu));
 }

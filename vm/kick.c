@@ -3,9 +3,12 @@
  * How a vCPU, or the main loop of a CPU, learns that something is wanted of it.
  */
 #include "arch/apic.h"
+#include "arch/cpu_set.h"
 #include "arch/percpu.h"
 #include "arch/traps.h"
 #include "vm/sched_cpu.h"
+
+u32 sched_idle_cpus;
 
 /* An interrupt, for what cpu would otherwise not see: in its guest, or in its sleep. */
 static void cpu_interrupt(struct percpu *cpu)
@@ -36,6 +39,42 @@ void cpu_wake(struct percpu *cpu)
 }
 
 /*
+ * A vCPU that wakes up another one of its VM mostly waits for an answer then: if the other one sleeps
+ * on its CPU it gives that away, and the main loop makes it so when the turn ends. False: this is no
+ * vCPU's turn, or not one of that VM (which is loaded, then), or the turn is given away already.
+ */
+static bool hand_over(const struct percpu *cpu, struct vcpu *vcpu)
+{
+	struct sched *sched = cpu->sched;
+	struct vcpu *giver = sched->current;
+
+	if (!cpu->space || !giver || giver->vm != vcpu->vm || sched->heir)
+		return false;
+	sched->heir = vcpu;
+	giver->yields = true;
+	atomic_fetch_or(&giver->requests, REQUEST_RESCHED);
+	return true;
+}
+
+struct percpu *sched_find_idle(const struct cpu_set *may)
+{
+	for (u32 i = 0; atomic_load(&sched_idle_cpus) && i < cpu_count; i++) {
+		if (cpu_set_has(may, i) && atomic_load(&cpus[i]->mode) == CPU_IDLE)
+			return cpus[i];
+	}
+	return NULL;
+}
+
+static __noinline void wake_up(struct vcpu *vcpu, u32 request)
+{
+	struct percpu *home = cpus[atomic_load(&vcpu->cpu)];
+
+	if (request != REQUEST_EVENT || home != this_cpu() || sched_find_idle(&vcpu->vm->cpus) ||
+	    !hand_over(home, vcpu))
+		cpu_wake(home);
+}
+
+/*
  * Whoever changes place does so before it looks at the requests, which are set before place is
  * looked at here: one of the two sees the other. Of one that runs, or is going to, the requests
  * are looked at before it enters.
@@ -45,7 +84,7 @@ void vcpu_kick(struct vcpu *vcpu, u32 request)
 	atomic_fetch_or(&vcpu->requests, request);
 	switch ((enum vcpu_place)atomic_load(&vcpu->place)) {
 	case VCPU_ASLEEP:
-		cpu_wake(cpus[atomic_load(&vcpu->cpu)]);
+		wake_up(vcpu, request);
 		break;
 	case VCPU_RUNS:
 		cpu_interrupt(cpus[atomic_load(&vcpu->cpu)]);

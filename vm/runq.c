@@ -53,21 +53,6 @@ void share_pay(struct share *share, u64 ns)
 	atomic_fetch_add(&share->vm->used, used);
 }
 
-void share_begin(struct share *share, u64 now)
-{
-	share->began = share->paid = now;
-}
-
-struct share *runq_first(const struct runq *runq)
-{
-	return list_empty(&runq->shares) ? NULL : share_of(runq->shares.next);
-}
-
-void runq_catch_up(struct runq *runq, u64 used)
-{
-	runq->floor = most_of(runq->floor, used);
-}
-
 u64 runq_least(const struct runq *runq, const struct share *running)
 {
 	const struct share *first = runq_first(runq);
@@ -104,13 +89,18 @@ void runq_put(struct runq *runq, struct share *share, u64 now)
 	atomic_store(&runq->count, runq->count + 1);
 }
 
-void runq_wake(struct runq *runq, struct share *share, u64 now)
+void runq_credit(const struct runq *runq, struct share *share)
 {
 	struct vm_share *vm = share->vm;
 
 	atomic_store(&vm->used, most_of(atomic_load(&vm->used), runq->floor - SLEEPER_NS));
 	/* What its VM has had on other CPUs must not keep it from this one for long. */
 	share->used = most_of(share->used, least_of(atomic_load(&vm->used), runq->floor + TURN_NS));
+}
+
+void runq_wake(struct runq *runq, struct share *share, u64 now)
+{
+	runq_credit(runq, share);
 	runq_put(runq, share, now);
 }
 

@@ -65,26 +65,39 @@ void runq_enter(const struct runq *runq, struct share *share);
 void share_pay(struct share *share, u64 ns);
 
 /* The queue has been idle while others have used so much: it is not behind them. */
-void runq_catch_up(struct runq *runq, u64 used);
+static inline void runq_catch_up(struct runq *runq, u64 used)
+{
+	if ((s64)(used - runq->floor) > 0)
+		runq->floor = used;
+}
 
 /* It comes onto a CPU. */
-void share_begin(struct share *share, u64 now);
+static inline void share_begin(struct share *share, u64 now)
+{
+	share->began = share->paid = now;
+}
 
 /* It has had the CPU until now, and pays for that. */
 void runq_charge(struct runq *runq, struct share *running, u64 now);
 
 /*
- * It has slept, and waits. It has no more credit for that than SLEEPER_NS, and none if its VM has
+ * It has slept. It has no more credit for that than SLEEPER_NS, and none if its VM has
  * been busy meanwhile: vCPUs that sleep and wake each other by turns have no more than one that
  * runs all the time.
  */
+void runq_credit(const struct runq *runq, struct share *share);
+
+/* It has slept, and waits. */
 void runq_wake(struct runq *runq, struct share *share, u64 now);
 
 /* It has run, and waits again. */
 void runq_put(struct runq *runq, struct share *share, u64 now);
 
 /* Who is next, or NULL. */
-struct share *runq_first(const struct runq *runq);
+static inline struct share *runq_first(const struct runq *runq)
+{
+	return list_empty(&runq->shares) ? NULL : list_first(&runq->shares, struct share, node);
+}
 
 /* It waits no more. */
 void runq_take(struct runq *runq, struct share *share, u64 now);

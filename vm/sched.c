@@ -14,9 +14,6 @@
 #include "arch/cpu.h"
 #include "arch/percpu.h"
 #include "arch/traps.h"
-#include "lib/err.h"
-#include "lib/log.h"
-#include "mm/heap.h"
 #include "vm/pv.h"
 #include "vm/sched_cpu.h"
 
@@ -24,42 +21,6 @@
  * A guest is left after so long in any case, should the interrupt or NMI that asks for it get lost.
  */
 #define MAX_RUN_NS (100 * NS_PER_MS)
-
-static void (*on_idle_action)(void);
-
-void sched_set_on_idle(void (*on_idle)(void))
-{
-	on_idle_action = on_idle;
-}
-
-int sched_init_cpu(u32 cpu)
-{
-	struct sched *sched = kzalloc(sizeof(*sched));
-
-	if (!sched)
-		return E_NOMEM;
-	spin_init(&sched->lock, LOCK_RUN_QUEUE);
-	list_init(&sched->incoming);
-	list_init(&sched->asleep);
-	runq_init(&sched->runq);
-	sched->timers_due = TIMER_NEVER;
-	cpus[cpu]->sched = sched;
-	return 0;
-}
-
-void sched_add(struct vcpu *vcpu)
-{
-	struct percpu *cpu = cpus[vcpu->cpu];
-	struct sched *sched = cpu->sched;
-
-	vcpu->place = VCPU_ASLEEP;
-	vcpu->armed = TIMER_NEVER;
-	spin_lock(&sched->lock);
-	list_push_back(&sched->incoming, &vcpu->node);
-	spin_unlock(&sched->lock);
-	/* From here on the vCPU, and its VM, may be gone. */
-	cpu_wake(cpu);
-}
 
 static void switch_to(struct sched *sched, struct vcpu *vcpu)
 {
@@ -87,22 +48,6 @@ void sched_unload(void)
 	switch_to(this_cpu()->sched, NULL);
 }
 
-/*
- * Its VM ends, or starts again: put the vCPU, which is in no list, aside. The last one's CPU does
- * it; nobody waits for the others, so no two CPUs can wait for each other.
- */
-static void put_aside(struct sched *sched, struct vcpu *vcpu)
-{
-	struct vm *vm = vcpu->vm;
-
-	if (sched->loaded == vcpu)
-		switch_to(sched, NULL);
-	if (atomic_fetch_sub(&vm->present, 1u) > 1 || vm_restart(vm))
-		return;
-	if (vm_destroy(vm))
-		on_idle_action();
-}
-
 /* Run what is due. When the next one is: this CPU knows it from now on. */
 static u64 look_at_timers(struct vcpu *vcpu, u64 now)
 {
@@ -121,15 +66,24 @@ static u64 look_at_timers(struct vcpu *vcpu, u64 now)
 	return next;
 }
 
+/* From here on this CPU is told of requests and earlier timers; of those before it was not. */
+static void sleep(struct sched *sched, struct vcpu *vcpu)
+{
+	u64 due;
+
+	atomic_xchg(&vcpu->place, (u32)VCPU_ASLEEP);
+	if (atomic_load(&vcpu->requests) & (REQUEST_EVENT | REQUEST_STOP))
+		atomic_store(&this_cpu()->attention, 1u);
+	/* Of a deadline that is not before armed it is not told. */
+	due = MIN(timer_queue_next(&vcpu->timers), atomic_load(&vcpu->armed));
+	sched->timers_due = MIN(sched->timers_due, due);
+}
+
 static void fall_asleep(struct sched *sched, struct vcpu *vcpu)
 {
 	atomic_fetch_sub(&vcpu->vm->share.active, 1u);
 	list_push_back(&sched->asleep, &vcpu->node);
-	atomic_xchg(&vcpu->place, (u32)VCPU_ASLEEP);
-	/* Requested before that, and without a word to this CPU. */
-	if (atomic_load(&vcpu->requests) & (REQUEST_EVENT | REQUEST_STOP))
-		atomic_store(&this_cpu()->attention, 1u);
-	sched->timers_due = MIN(sched->timers_due, timer_queue_next(&vcpu->timers));
+	sleep(sched, vcpu);
 }
 
 static void begin_to_wait(struct sched *sched, struct vcpu *vcpu)
@@ -140,50 +94,59 @@ static void begin_to_wait(struct sched *sched, struct vcpu *vcpu)
 	sched->offers = true;
 }
 
+static void begin_turn(struct sched *sched, struct vcpu *vcpu, u64 now)
+{
+	share_begin(&vcpu->share, now);
+	sched->current = vcpu;
+	atomic_xchg(&vcpu->place, (u32)VCPU_RUNS);
+}
+
+/* It sleeps no more. If nobody else wants the CPU its turn begins, without a way through the queue. */
 static void wake_up(struct sched *sched, struct vcpu *vcpu, u64 now)
 {
 	list_remove(&vcpu->node);
 	atomic_fetch_add(&vcpu->vm->share.active, 1u);
 	spin_lock(&sched->lock);
-	begin_to_wait(sched, vcpu);
-	if (!sched->current && !runq_first(&sched->runq))
+	if (!sched->current && !runq_first(&sched->runq)) {
 		runq_catch_up(&sched->runq, atomic_load(&sched_used));
-	runq_wake(&sched->runq, &vcpu->share, now);
+		runq_credit(&sched->runq, &vcpu->share);
+		begin_turn(sched, vcpu, now);
+	} else {
+		begin_to_wait(sched, vcpu);
+		runq_wake(&sched->runq, &vcpu->share, now);
+	}
 	spin_unlock(&sched->lock);
 }
 
-/* What others have started here comes in, and of those that sleep some may have to wake up. */
+/* Of those that sleep some may have to wake up. */
 static void look_after(struct sched *sched, u64 now)
 {
 	struct vcpu *vcpu, *tmp;
 
-	spin_lock(&sched->lock);
-	while (!list_empty(&sched->incoming)) {
-		vcpu = list_first(&sched->incoming, struct vcpu, node);
-		list_remove(&vcpu->node);
-		list_push_back(&sched->asleep, &vcpu->node);
-		runq_enter(&sched->runq, &vcpu->share);
-		/* Its VM has been loaded, on its account. */
-		share_pay(&vcpu->share, vcpu->index ? 0 : vcpu->vm->load_ns);
-	}
-	spin_unlock(&sched->lock);
 	sched->timers_due = TIMER_NEVER;
 	list_for_each_safe(vcpu, tmp, &sched->asleep, node) {
-		u64 due;
-
 		if (atomic_load(&vcpu->requests) & REQUEST_STOP) {
 			list_remove(&vcpu->node);
-			put_aside(sched, vcpu);
+			sched_put_aside(sched, vcpu);
 			continue;
 		}
 		if (atomic_load(&vcpu->requests) & REQUEST_PAUSE)
 			continue;
-		due = look_at_timers(vcpu, now);
+		/* Its own timers need not wake it: it is looked after. */
+		atomic_xchg(&vcpu->place, (u32)VCPU_WAITS);
+		look_at_timers(vcpu, now);
 		if (vcpu_runnable(vcpu))
 			wake_up(sched, vcpu, now);
 		else
-			sched->timers_due = MIN(sched->timers_due, due);
+			sleep(sched, vcpu);
 	}
+}
+
+static void charge(struct sched *sched, u64 now)
+{
+	runq_charge(&sched->runq, &sched->current->share, now);
+	if ((s64)(sched->runq.floor - atomic_load(&sched_used)) > (s64)NS_PER_MS)
+		atomic_store(&sched_used, sched->runq.floor);
 }
 
 /* The one that has run pays for it; it may go on, or has a reason not to. */
@@ -194,13 +157,11 @@ static void settle(struct sched *sched, u64 now)
 	if (!vcpu)
 		return;
 	spin_lock(&sched->lock);
-	runq_charge(&sched->runq, &vcpu->share, now);
+	charge(sched, now);
 	spin_unlock(&sched->lock);
-	if ((s64)(sched->runq.floor - atomic_load(&sched_used)) > (s64)NS_PER_MS)
-		atomic_store(&sched_used, sched->runq.floor);
 	if (atomic_load(&vcpu->requests) & REQUEST_STOP) {
 		sched->current = NULL;
-		put_aside(sched, vcpu);
+		sched_put_aside(sched, vcpu);
 		return;
 	}
 	look_at_timers(vcpu, now);
@@ -215,11 +176,9 @@ void sched_begin_turn(struct sched *sched, struct share *share, u64 now)
 	struct vcpu *vcpu = vcpu_of_share(share);
 
 	runq_take(&sched->runq, share, now);
-	share_begin(share, now);
-	sched->current = vcpu;
 	atomic_fetch_sub(&sched_waiting, 1u);
 	atomic_fetch_sub(&vcpu->vm->waiting, 1u);
-	atomic_xchg(&vcpu->place, (u32)VCPU_RUNS);
+	begin_turn(sched, vcpu, now);
 }
 
 /* Its turn is over, or given away. */
@@ -234,12 +193,43 @@ static bool steps_back(struct sched *sched, struct vcpu *vcpu, u64 now)
 	return true;
 }
 
+/*
+ * The short way from current to its heir, while nobody else wants anything of this CPU. False: the
+ * heir is looked after as any other.
+ */
+static bool hand_over(struct sched *sched, u64 now)
+{
+	struct vcpu *old = sched->current, *heir = sched->heir;
+
+	if (sched->timers_due <= now || now >= sched->shared + TURN_NS)
+		return false;
+	spin_lock(&sched->lock);
+	/* It may have been put aside, or be about to come, or be in there still. */
+	if (list_empty(&heir->node) || !list_empty(&sched->incoming) || runq_first(&sched->runq)) {
+		spin_unlock(&sched->lock);
+		return false;
+	}
+	list_remove(&heir->node);
+	charge(sched, now);
+	begin_to_wait(sched, old);
+	runq_put(&sched->runq, &old->share, now);
+	atomic_fetch_add(&heir->vm->share.active, 1u);
+	runq_credit(&sched->runq, &heir->share);
+	begin_turn(sched, heir, now);
+	spin_unlock(&sched->lock);
+	old->yields = false;
+	return true;
+}
+
 /* Who has the next turn: sched->current, which may be NULL then. */
 static void choose(struct sched *sched, u64 now)
 {
 	struct vcpu *old = sched->current;
 	struct share *first;
 
+	/* It goes on: nobody waits. */
+	if (old && !old->yields && !atomic_load(&sched->runq.count))
+		return;
 	spin_lock(&sched->lock);
 	if (old && steps_back(sched, old, now)) {
 		begin_to_wait(sched, old);
@@ -321,14 +311,25 @@ static u64 others_first(struct sched *sched, u64 now)
 static void run(struct sched *sched, u64 now)
 {
 	struct vcpu *vcpu = sched->current;
+	u64 own;
 
 	atomic_fetch_and(&vcpu->requests, ~REQUEST_RESCHED);
 	sched->until = others_first(sched, now);
-	/* Another vCPU may have armed one while this one waited for its turn. */
-	arm_timer(MIN(sched->until, timer_queue_next(&vcpu->timers)));
+	/*
+	 * Another vCPU may have armed one while this one waited for its turn, or put one off: of what is
+	 * armed then, before that, this CPU is not told.
+	 */
+	own = MIN(timer_queue_next(&vcpu->timers), atomic_load(&vcpu->armed));
+	arm_timer(MIN(sched->until, own));
 	switch_to(sched, vcpu);
+	/* Only who is not loaded can be taken. */
+	if (sched->offers && atomic_load(&sched_idle_cpus))
+		sched_offer(sched);
+	sched->offers = false;
 	backend->want_pauses(vcpu, atomic_load(&vcpu->vm->waiting));
-	vcpu_run(vcpu);
+	vcpu_turn_begin(vcpu);
+	backend->run(vcpu);
+	vcpu_turn_end();
 	/* Here, and not where the exit is handled: the console's handler runs commands. */
 	irq_window();
 }
@@ -342,8 +343,7 @@ bool sched_go_on(struct vcpu *vcpu)
 	irq_window();
 	vcpu_turn_begin(vcpu);
 	now = clock_ns();
-	if (vcpu->yields || now >= sched->until || sched->loaded != vcpu ||
-	    atomic_load(&this_cpu()->attention))
+	if (now >= sched->until || sched->loaded != vcpu || atomic_load(&this_cpu()->attention))
 		return false;
 	atomic_fetch_and(&vcpu->requests, ~REQUEST_RESCHED);
 	arm_timer(MIN(sched->until, look_at_timers(vcpu, now)));
@@ -359,14 +359,17 @@ void sched_run(void)
 		/* Before looking: what is asked from now on is for the next round. */
 		bool asked = atomic_xchg(&this_cpu()->attention, 0u);
 
-		settle(sched, now);
-		if (asked || sched->timers_due <= now)
-			look_after(sched, now);
-		if (sched->current)
-			share_cpu(sched, now);
-		choose(sched, now);
-		if (sched->offers)
-			sched_offer(sched);
+		if (!sched->heir || asked || !hand_over(sched, now)) {
+			settle(sched, now);
+			if (asked)
+				sched_take_in(sched);
+			if (asked || sched->heir || sched->timers_due <= now)
+				look_after(sched, now);
+			if (sched->current)
+				share_cpu(sched, now);
+			choose(sched, now);
+		}
+		sched->heir = NULL;
 		if (sched->current)
 			run(sched, now);
 		else

@@ -12,6 +12,7 @@ struct sched {
 	struct runq runq; /* [lock] vCPUs that wait */
 	struct list asleep; /* [self] */
 	struct vcpu *current; /* [self] whose turn it is, or NULL */
+	struct vcpu *heir; /* [self] sleeps here, and is to have the CPU after current, or NULL */
 	struct vcpu *loaded; /* [self] whose state is in the CPU */
 	bool offers; /* [self] more wait than did */
 	u64 shared; /* [self] when it last looked at what waits for other CPUs */
@@ -31,6 +32,15 @@ static inline struct vcpu *vcpu_of_share(struct share *share)
 /* Have cpu's main loop look after those that sleep there, and into the queues. */
 void cpu_wake(struct percpu *cpu);
 
+/* What others have started here, and of which attention tells. */
+void sched_take_in(struct sched *sched);
+
+/*
+ * Its VM ends, or starts again: put the vCPU, which is in no list, aside. The last one's CPU does
+ * it; nobody waits for the others, so no two CPUs can wait for each other.
+ */
+void sched_put_aside(struct sched *sched, struct vcpu *vcpu);
+
 /* It is the turn of share, which waits in the CPU's own queue. Its lock is held. */
 void sched_begin_turn(struct sched *sched, struct share *share, u64 now);
 
@@ -40,5 +50,8 @@ void sched_begin_turn(struct sched *sched, struct share *share, u64 now);
  */
 bool sched_pull(struct sched *sched, u64 now);
 
-/* More wait here than did: if a CPU sleeps that may take the first one, wake it. */
+/* One of the CPUs that sleep and are in may, or NULL. */
+struct percpu *sched_find_idle(const struct cpu_set *may);
+
+/* More wait here than did, and CPUs sleep: if one may take the first one, wake it. */
 void sched_offer(struct sched *sched);

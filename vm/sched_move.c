@@ -8,7 +8,7 @@
 #include "arch/percpu.h"
 #include "vm/sched_cpu.h"
 
-u32 sched_idle_cpus, sched_waiting;
+u32 sched_waiting;
 u64 sched_used;
 
 /*
@@ -72,24 +72,18 @@ bool sched_pull(struct sched *sched, u64 now)
 	return true;
 }
 
-/* More wait here than can run: one of the CPUs that sleep may take the first. */
 void sched_offer(struct sched *sched)
 {
 	struct cpu_set may = { 0 };
+	struct percpu *idle;
 	struct share *first;
 
-	sched->offers = false;
-	if (!atomic_load(&sched_idle_cpus))
-		return;
 	spin_lock(&sched->lock);
 	first = runq_first(&sched->runq);
 	if (first)
 		may = vcpu_of_share(first)->vm->cpus;
 	spin_unlock(&sched->lock);
-	for (u32 i = 0; i < cpu_count; i++) {
-		if (cpu_set_has(&may, i) && atomic_load(&cpus[i]->mode) == CPU_IDLE) {
-			cpu_wake(cpus[i]);
-			return;
-		}
-	}
+	idle = sched_find_idle(&may);
+	if (idle)
+		cpu_wake(idle);
 }

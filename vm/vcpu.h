@@ -11,11 +11,8 @@
 void vcpu_load(struct vcpu *vcpu);
 void vcpu_put(struct vcpu *vcpu);
 
-/* Run until the vCPU halts, ends, or the CPU is wanted elsewhere. The vCPU is loaded. */
-void vcpu_run(struct vcpu *vcpu);
-
 /*
- * The host's TSC plus this is what the vCPU reads, here: a CPU's TSC may be ahead of the boot CPU's.
+ * The host's TSC, scaled, plus this is what the vCPU reads, here: a CPU's TSC may be ahead of the boot CPU's.
  */
 static inline u64 vcpu_tsc_offset(const struct vcpu *vcpu)
 {

@@ -16,7 +16,9 @@
 #define REQUEST_BEFORE BIT(31)
 #define SOON 1000ull
 
-static struct vcpu vcpu;
+static struct vm vm, other_vm;
+static struct vcpu vcpu, giver;
+static struct sched scheds[HOST_CPUS];
 static u32 nmis, vectors, last_id;
 static u8 last_vector;
 /* What had been set when the interrupt was sent. */
@@ -45,6 +47,8 @@ void apic_send_vector(u32 id, u8 vector)
 static void begin(u32 cpu, u32 place, u32 mode)
 {
 	memset(&vcpu, 0, sizeof(vcpu));
+	memset(scheds, 0, sizeof(scheds));
+	vcpu.vm = &vm;
 	vcpu.cpu = cpu;
 	vcpu.place = place;
 	vcpu.requests = REQUEST_BEFORE;
@@ -54,6 +58,8 @@ static void begin(u32 cpu, u32 place, u32 mode)
 		cpus[i]->mode = mode;
 		cpus[i]->attention = 0;
 		cpus[i]->ipis = 0;
+		cpus[i]->space = NULL;
+		cpus[i]->sched = &scheds[i];
 		cpus[i]->apic_id = i;
 	}
 	cpus[OTHER]->apic_id = APIC_ID_OF_OTHER;
@@ -164,6 +170,80 @@ static void test_kick_own(void **state)
 	}
 }
 
+/* vCPU giver, of giving, has its turn on CPU 0, where vcpu sleeps; no CPU is idle. */
+static void begin_turn_of(struct vm *giving)
+{
+	begin(0, VCPU_ASLEEP, CPU_HOST);
+	memset(&giver, 0, sizeof(giver));
+	giver.vm = giving;
+	scheds[0].current = &giver;
+	cpus[0]->space = &giving->tdp.tlb;
+	sched_idle_cpus = 0;
+}
+
+static void check_handed_over(bool handed_over)
+{
+	check_none();
+	check_attention(handed_over ? MAX_CPUS : 0);
+	assert_ptr_equal(scheds[0].heir, handed_over ? &vcpu : NULL);
+	assert_int_equal(giver.yields, handed_over);
+	assert_int_equal(giver.requests, handed_over ? REQUEST_RESCHED : 0);
+}
+
+/* In a turn of its own VM, by an event, once: nobody else has to look after it. */
+static void test_hand_over(void **state)
+{
+	(void)state;
+	begin_turn_of(&vm);
+	vcpu_kick(&vcpu, REQUEST_EVENT);
+	check_handed_over(true);
+	vcpu_kick(&vcpu, REQUEST_EVENT);
+	assert_ptr_equal(scheds[0].heir, &vcpu);
+	check_attention(0);
+	begin_turn_of(&vm);
+	scheds[0].heir = &giver;
+	vcpu_kick(&vcpu, REQUEST_EVENT);
+	assert_ptr_equal(scheds[0].heir, &giver);
+	check_attention(0);
+}
+
+static void test_no_hand_over(void **state)
+{
+	(void)state;
+	begin_turn_of(&vm);
+	vcpu_kick(&vcpu, REQUEST_STOP);
+	check_handed_over(false);
+	begin_turn_of(&other_vm);
+	vcpu_kick(&vcpu, REQUEST_EVENT);
+	check_handed_over(false);
+	begin_turn_of(&vm);
+	scheds[0].current = NULL;
+	vcpu_kick(&vcpu, REQUEST_EVENT);
+	check_handed_over(false);
+	begin_turn_of(&vm);
+	cpus[0]->space = NULL;
+	vcpu_kick(&vcpu, REQUEST_EVENT);
+	check_handed_over(false);
+}
+
+/* A CPU that does nothing can take the giver or the other one: both run then. */
+static void test_hand_over_and_idle(void **state)
+{
+	(void)state;
+	for (u32 idle = 1; idle < cpu_count; idle++) {
+		for (u32 may = 1; may < cpu_count; may++) {
+			begin_turn_of(&vm);
+			sched_idle_cpus = 1;
+			cpus[idle]->mode = CPU_IDLE;
+			vm.cpus = (struct cpu_set){ 0 };
+			cpu_set_add(&vm.cpus, may);
+			vcpu_kick(&vcpu, REQUEST_EVENT);
+			check_handed_over(idle != may);
+		}
+	}
+	sched_idle_cpus = 0;
+}
+
 /* Nor when it is about to sleep or to enter: attention keeps it from that. */
 static void test_wake(void **state)
 {
@@ -236,6 +316,9 @@ int main(void)
 		cmocka_unit_test_setup(test_kick_asleep, setup),
 		cmocka_unit_test_setup(test_kick_waiting, setup),
 		cmocka_unit_test_setup(test_kick_own, setup),
+		cmocka_unit_test_setup(test_hand_over, setup),
+		cmocka_unit_test_setup(test_no_hand_over, setup),
+		cmocka_unit_test_setup(test_hand_over_and_idle, setup),
 		cmocka_unit_test_setup(test_wake, setup),
 		cmocka_unit_test_setup(test_check_timers, setup),
 	};
