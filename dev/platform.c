@@ -123,7 +123,7 @@ static int pc_create(struct vm *vm)
 	rtc_init(&pc->rtc, isa_irq(pc, RTC_IRQ), platform_rtc_reaches, timers, below_4g,
 		 vm->config->mem - below_4g);
 	uart_init(&pc->uart, isa_irq(pc, UART_COM1_IRQ), &console);
-	pm_init(&pc->pm, power_off, vm);
+	pm_init(&pc->pm, isa_irq(pc, ACPI_SCI_IRQ), timers, power_off, vm);
 	reset_init(&pc->reset, reset, vm);
 	debug_exit_init(&pc->debug_exit, debug_exit, vm);
 	err = platform_lapics_create(vm);

@@ -30,6 +30,30 @@ static void sync_status(struct pm *pm)
 	pm->seen_halves = MAX(pm->seen_halves, halves);
 }
 
+/* The SCI's level; and if it is the timer that will raise it, to come back then. */
+static void update_sci(struct pm *pm)
+{
+	u64 change = (pm->seen_halves + 1) << 31;
+	bool line = pm->status & pm->enable;
+
+	if ((pm->enable & STATUS_TIMER) && !(pm->status & STATUS_TIMER))
+		timer_arm(&pm->timer, ticks_to_ns(change, PM_TIMER_HZ));
+	else
+		timer_cancel(&pm->timer);
+	if (line == pm->line)
+		return;
+	pm->line = line;
+	irq_line_set(&pm->sci, line);
+}
+
+static void timer_changed(struct timer *timer)
+{
+	struct pm *pm = container_of(timer, struct pm, timer);
+
+	sync_status(pm);
+	update_sci(pm);
+}
+
 static u8 pm_read_reg(void *dev, u32 reg)
 {
 	struct pm *pm = dev;
@@ -38,6 +62,7 @@ static u8 pm_read_reg(void *dev, u32 reg)
 	switch (reg & ~1u) {
 	case PM1_EVENT:
 		sync_status(pm);
+		update_sci(pm);
 		return (u8)(pm->status >> shift);
 	case PM1_EVENT + 2:
 		return (u8)(pm->enable >> shift);
@@ -76,9 +101,12 @@ static void pm_write_reg(void *dev, u32 reg, u8 value)
 	case PM1_EVENT: /* writing ones clears */
 		sync_status(pm);
 		pm->status &= (u16) ~((u32)value << shift);
+		update_sci(pm);
 		break;
 	case PM1_EVENT + 2:
 		pm->enable = with_byte(pm->enable, shift, value) & ENABLE_WRITABLE;
+		sync_status(pm);
+		update_sci(pm);
 		break;
 	case PM1_CONTROL:
 		write_control(pm, shift, value);
@@ -109,10 +137,13 @@ void pm_reset(struct pm *pm)
 	pm->enable = 0;
 	pm->control = CONTROL_SCI_EN;
 	pm->seen_halves = timer_ticks() >> 31;
+	update_sci(pm);
 }
 
-void pm_init(struct pm *pm, void (*power_off)(void *ctx), void *ctx)
+void pm_init(struct pm *pm, struct irq_line sci, struct timer_queue *queue,
+	     void (*power_off)(void *ctx), void *ctx)
 {
-	*pm = (struct pm){ .power_off = power_off, .ctx = ctx };
+	*pm = (struct pm){ .power_off = power_off, .ctx = ctx, .sci = sci };
+	timer_init(&pm->timer, queue, timer_changed);
 	pm_reset(pm);
 }

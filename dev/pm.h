@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * ACPI fixed hardware: the PM1a event and control blocks and the power management timer.
- * Always in ACPI mode. No event ever raises the SCI. All calls under the VM's device lock.
+ * Always in ACPI mode. The timer is the only event that raises the SCI. All calls under the VM's device lock.
  */
 #pragma once
 
 #include "vm/io.h"
+#include "vm/timer.h"
 
 #define PM_PORT 0x600u
 #define PM_PORTS 12u
@@ -24,6 +25,9 @@
 struct pm {
 	void (*power_off)(void *ctx); /* [const] */
 	void *ctx; /* [const] */
+	struct irq_line sci; /* [const] */
+	bool line; /* what sci was last set to */
+	struct timer timer; /* for the SCI: when the timer's top bit changes next */
 	u16 status, enable, control;
 	u64 seen_halves; /* how often the timer's top bit had changed when status was last read */
 };
@@ -31,5 +35,6 @@ struct pm {
 extern const struct io_ops pm_io;
 
 /* power_off is called when the guest enters S5; the VM should not run on after that. */
-void pm_init(struct pm *pm, void (*power_off)(void *ctx), void *ctx);
+void pm_init(struct pm *pm, struct irq_line sci, struct timer_queue *queue,
+	     void (*power_off)(void *ctx), void *ctx);
 void pm_reset(struct pm *pm);

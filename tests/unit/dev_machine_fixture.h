@@ -10,6 +10,7 @@
 
 #include "arch/clock.h"
 #include "dev/apic_bus.h"
+#include "dev/acpi_tables.h"
 #include "dev/debug_exit.h"
 #include "dev/ioapic.h"
 #include "dev/pic.h"
@@ -136,7 +137,7 @@ static int setup(void **state)
 	pit_init(&pit, isa_irq(PIT_IRQ), pit_busy, &queue);
 	rtc_init(&rtc, isa_irq(RTC_IRQ), rtc_reaches, &queue, MIB(64), 0);
 	uart_init(&uart, isa_irq(UART_COM1_IRQ), &console);
-	pm_init(&pm, ignore, NULL);
+	pm_init(&pm, isa_irq(ACPI_SCI_IRQ), &queue, ignore, NULL);
 	reset_init(&reset, ignore, NULL);
 	debug_exit_init(&debug_exit, on_byte, NULL);
 	return 0;

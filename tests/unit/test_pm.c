@@ -5,11 +5,15 @@
 #include "dev_fixture.h"
 
 #include "arch/clock.h"
+#include "dev/acpi_tables.h"
 #include "dev/debug_exit.h"
 #include "dev/pm.h"
 #include "dev/reset.h"
+#include "dev/ticks.h"
 
 static struct pm pm;
+static struct timer_queue queue;
+static struct line_probe sci;
 static struct reset reset;
 static struct debug_exit debug_exit;
 static unsigned int offs, resets, exits;
@@ -39,7 +43,8 @@ static int setup(void **state)
 	(void)state;
 	host_clock_ns = 0;
 	offs = resets = exits = 0;
-	pm_init(&pm, power_off, &pm);
+	timer_queue_init(&queue);
+	pm_init(&pm, line_probe_init(&sci, ACPI_SCI_IRQ), &queue, power_off, &pm);
 	reset_init(&reset, do_reset, &reset);
 	debug_exit_init(&debug_exit, do_exit, &debug_exit);
 	return 0;
@@ -96,6 +101,35 @@ static void test_pm_registers(void **state)
 	assert_int_equal(pm_in(0, 2), 1);
 	pm_reset(&pm);
 	assert_int_equal(pm_in(0, 4), 0);
+}
+
+#define HALF_S 600u /* and a little less: until the timer's top bit changes */
+
+/* The SCI: raised when the status bit is set while it is enabled, looked at or not; until cleared. */
+static void test_sci(void **state)
+{
+	(void)state;
+	run_until(&queue, HALF_S * NS_PER_SEC);
+	assert_int_equal(pm_in(0, 2), 1);
+	assert_false(sci.level);
+	pm_io.write(&pm, 2, 2, 1);
+	assert_true(sci.level);
+	pm_io.write(&pm, 0, 2, 1);
+	assert_false(sci.level);
+	assert_int_equal(timer_queue_next(&queue), ticks_to_ns(2ull << 31, PM_TIMER_HZ));
+	run_until(&queue, 2 * HALF_S * NS_PER_SEC);
+	assert_true(sci.level);
+	assert_int_equal(pm_in(8, 4) >> 30, 0);
+	assert_true(timer_queue_next(&queue) == TIMER_NEVER);
+	pm_io.write(&pm, 2, 2, 0x0720);
+	assert_false(sci.level);
+	pm_io.write(&pm, 0, 2, 1);
+	pm_io.write(&pm, 2, 2, 1);
+	run_until(&queue, 3 * HALF_S * NS_PER_SEC);
+	assert_true(sci.level);
+	pm_reset(&pm);
+	assert_false(sci.level);
+	assert_true(timer_queue_next(&queue) == TIMER_NEVER);
 }
 
 static void test_power_off(void **state)
@@ -198,6 +232,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_pm_timer, setup),
 		cmocka_unit_test_setup(test_pm_registers, setup),
+		cmocka_unit_test_setup(test_sci, setup),
 		cmocka_unit_test_setup(test_power_off, setup),
 		cmocka_unit_test_setup(test_reset, setup),
 		cmocka_unit_test_setup(test_debug_exit, setup),
