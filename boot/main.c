@@ -129,9 +129,10 @@ static const struct backend *choose_backend(void)
  */
 static bool help_with_apics(void)
 {
-	bool bochs = !cpu_features.hypervisor && strcmp(machine_acpi()->oem, "BOCHS ") == 0;
+	bool bochs = cpu_features.vmx && !cpu_features.hypervisor &&
+		     strcmp(machine_acpi()->oem, "BOCHS ") == 0;
 
-	if (options.apicv == APICV_AUTO && cpu_features.vmx && bochs)
+	if (options.apicv == APICV_AUTO && bochs)
 		log_warn("vmx: Bochs runs local APICs wrongly: Sill does it (apicv=on lets Bochs)");
 	return options.apicv == APICV_ON || (options.apicv == APICV_AUTO && !bochs);
 }

@@ -49,8 +49,11 @@ static enum apic_helper choose_helper(const struct lapic *apic, u32 helpers)
 		return APIC_SOFTWARE;
 	if (apic->x2apic && helpers & BIT(APIC_X2APIC))
 		return APIC_X2APIC;
-	/* It costs something at each access to the other registers. */
-	if (apic->uses_cr8 && helpers & BIT(APIC_TPR_SHADOW))
+	/*
+	 * It costs something at each access to the other registers. CR8 is all of the TPR that some CPUs
+	 * have.
+	 */
+	if (apic->uses_cr8 && !(apic->tpr & 0xf) && helpers & BIT(APIC_TPR_SHADOW))
 		return APIC_TPR_SHADOW;
 	return APIC_SOFTWARE;
 }

@@ -301,6 +301,7 @@ void platform_tpr_write(struct vcpu *vcpu, u8 value)
 {
 	spin_lock(&vcpu->vm->dev_lock);
 	lapic_write_cr8(lapic_of(vcpu), value);
+	vcpu->apic_useful = vcpu->apic_page;
 	spin_unlock(&vcpu->vm->dev_lock);
 }
 

@@ -77,7 +77,7 @@ static int svm_permission_maps(void)
 	return 0;
 }
 
-static int svm_setup(bool apic_help __unused)
+static int svm_setup(bool apic_help)
 {
 	struct cpuid r = cpuid(CPUID_SVM, 0);
 	int err = frame_owner_register(&svm_owner, "svm");
@@ -87,6 +87,7 @@ static int svm_setup(bool apic_help __unused)
 	log_info("svm: %u ASIDs, next-RIP %s, flush by ASID %s", r.ebx,
 		 svm_has_nrips ? "from the CPU" : "by decoding (the CPU does not tell)",
 		 svm_has_flush_by_asid ? "yes" : "no");
+	svm_apic_setup(apic_help);
 	return err ? err : svm_permission_maps();
 }
 
@@ -146,7 +147,7 @@ static void svm_tdp_config(struct tdp_config *config)
 	};
 }
 
-/* VMRUN names its control block: nothing is loaded, and a walk reads PAE's top level itself. */
+/* VMRUN names its control block: nothing is loaded. */
 static void svm_load(struct vcpu *vcpu __unused)
 {
 }
@@ -155,11 +156,7 @@ static void svm_put(struct vcpu *vcpu __unused)
 {
 }
 
-/* AVIC is not used: vcpu->apic_page stays NULL. */
-static void svm_set_apic(struct vcpu *vcpu __unused, const struct apic_help *help __unused)
-{
-}
-
+/* A walk reads PAE's top level itself. */
 static void svm_set_pdptes(struct vcpu *vcpu __unused, const u64 *pdptes __unused)
 {
 }

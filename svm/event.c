@@ -11,7 +11,6 @@
 #include "arch/apic.h"
 
 #define NMI_POLL_NS 10000u
-#define PAUSES_IN_A_ROW 200u
 
 void svm_inject(struct vcpu *vcpu, const struct vm_event *event)
 {
@@ -31,15 +30,14 @@ void svm_inject(struct vcpu *vcpu, const struct vm_event *event)
 		svm_block_nmis(vcpu, true);
 }
 
-/* The count is of CPUs with a pause filter; others exit at each. */
 void svm_want_pauses(struct vcpu *vcpu, bool want)
 {
 	struct vmcb *vmcb = vmcb_of(vcpu);
 
-	vmcb->pause_count = PAUSES_IN_A_ROW;
-	vmcb->intercept1 &= ~(u32)INTERCEPT_PAUSE;
 	if (want)
 		vmcb->intercept1 |= (u32)INTERCEPT_PAUSE;
+	else
+		vmcb->intercept1 &= ~(u32)INTERCEPT_PAUSE;
 }
 
 void svm_block_nmis(struct vcpu *vcpu, bool block)

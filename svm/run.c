@@ -47,17 +47,6 @@ static __forceinline struct vcpu *switch_worlds(struct vcpu *vcpu, hpa_t vmcb, h
 	return vcpu;
 }
 
-/* The guest has breakpoints on: see arm() in state.c. */
-static __noinline struct vcpu *switch_armed(struct vcpu *vcpu, hpa_t host_vmcb)
-{
-	struct svm_vcpu *svm = svm_of(vcpu);
-
-	write_dr7(svm->armed);
-	vcpu = switch_worlds(vcpu, svm->vmcb_hpa, host_vmcb);
-	write_dr7(DR7_FIXED_1);
-	return vcpu;
-}
-
 static __noinline void not_entered(struct vm_exit *exit)
 {
 	set_gif(true);
@@ -116,6 +105,43 @@ static __forceinline void decode(struct vcpu *vcpu, struct vmcb *vmcb, struct vm
 		svm_decode_more(vcpu, exit);
 }
 
+/* After an exit. */
+static __forceinline void leave(struct vcpu *vcpu, struct vm_exit *exit)
+{
+	struct vmcb *vmcb = vmcb_of(vcpu);
+
+	atomic_store(&this_cpu()->mode, (u32)CPU_HOST);
+	set_gif(true);
+	if (likely((u32)vmcb->exit_code != SVM_EXIT_INVALID_LOW)) {
+		vcpu->regs.gpr[GPR_RAX] = vmcb->rax;
+		vcpu->regs.gpr[GPR_RSP] = vmcb->rsp;
+		vcpu->regs.rip = vmcb->rip;
+		vcpu->regs.rflags = vmcb->rflags;
+	} else {
+		refused();
+	}
+	vmcb->event_inj = 0;
+	decode(vcpu, vmcb, exit);
+}
+
+/* What is seldom: breakpoints that are on (see arm() in state.c), and a TPR that the CPU has. */
+static __noinline struct vcpu *enter_with_more(struct vcpu *vcpu, struct vm_exit *exit)
+{
+	struct svm_vcpu *svm = svm_of(vcpu);
+	struct svm_cpu *cpu = this_cpu()->backend;
+
+	if (svm->armed)
+		write_dr7(svm->armed);
+	vcpu = switch_worlds(vcpu, svm->vmcb_hpa, cpu->host_vmcb);
+	svm = svm_of(vcpu);
+	if (svm->armed)
+		write_dr7(DR7_FIXED_1);
+	leave(vcpu, exit);
+	if (svm->has_tpr)
+		svm_apic_exited(vcpu, exit);
+	return vcpu;
+}
+
 static __forceinline struct vcpu *enter(struct vcpu *vcpu, struct vm_exit *exit)
 {
 	struct svm_cpu *cpu = this_cpu()->backend;
@@ -132,25 +158,10 @@ static __forceinline struct vcpu *enter(struct vcpu *vcpu, struct vm_exit *exit)
 	vmcb->rsp = vcpu->regs.gpr[GPR_RSP];
 	vmcb->rip = vcpu->regs.rip;
 	vmcb->rflags = vcpu->regs.rflags;
-
-	if (likely(!svm->armed))
-		vcpu = switch_worlds(vcpu, svm->vmcb_hpa, cpu->host_vmcb);
-	else
-		vcpu = switch_armed(vcpu, cpu->host_vmcb);
-
-	vmcb = vmcb_of(vcpu);
-	atomic_store(&this_cpu()->mode, (u32)CPU_HOST);
-	set_gif(true);
-	if (likely((u32)vmcb->exit_code != SVM_EXIT_INVALID_LOW)) {
-		vcpu->regs.gpr[GPR_RAX] = vmcb->rax;
-		vcpu->regs.gpr[GPR_RSP] = vmcb->rsp;
-		vcpu->regs.rip = vmcb->rip;
-		vcpu->regs.rflags = vmcb->rflags;
-	} else {
-		refused();
-	}
-	vmcb->event_inj = 0;
-	decode(vcpu, vmcb, exit);
+	if (unlikely(svm->more))
+		return enter_with_more(vcpu, exit);
+	vcpu = switch_worlds(vcpu, svm->vmcb_hpa, cpu->host_vmcb);
+	leave(vcpu, exit);
 	return vcpu;
 }
 

@@ -53,6 +53,7 @@ u64 svm_get_reg(const struct vcpu *vcpu, enum vreg reg)
  */
 static void arm(struct vcpu *vcpu, u64 dr7)
 {
+	struct svm_vcpu *svm = svm_of(vcpu);
 	u64 armed = dr7 & ~(u64)DR7_GD;
 	u64 enabled = 0;
 
@@ -61,7 +62,8 @@ static void arm(struct vcpu *vcpu, u64 dr7)
 			armed &= ~(u64)DR7_ENABLES(i);
 		enabled |= armed & DR7_ENABLES(i);
 	}
-	svm_of(vcpu)->armed = enabled ? armed : 0;
+	svm->armed = enabled ? armed : 0;
+	svm->more = svm->armed || svm->has_tpr;
 }
 
 void svm_set_reg(struct vcpu *vcpu, enum vreg reg, u64 value)

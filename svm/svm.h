@@ -21,6 +21,8 @@ struct svm_vcpu {
 	u64 asid_generation; /* [self] of the CPU it runs on; 0: needs a new ASID */
 	u64 cr4; /* [self] as the guest has it */
 	u64 armed; /* [self] DR7 while its breakpoints are on; 0: none are */
+	bool more; /* [self] armed or has_tpr is set */
+	bool has_tpr; /* [self] CR8 is not intercepted, but in V_TPR */
 	bool intr_window; /* [self] asked for by want_window */
 	enum svm_nmis nmis; /* [self] */
 	u64 iret_rip, iret_rsp; /* [self] in NMIS_LEAVING, of the IRET */
@@ -76,6 +78,16 @@ void svm_clear_shadow(struct vcpu *vcpu);
 void svm_nmis_leaving(struct vcpu *vcpu);
 /* What a valid EXITINTINFO says was being delivered when the exit came. */
 void svm_decode_event(const struct vmcb *vmcb, struct vm_event *event);
+
+/* apic.c */
+/* May the CPU help with local APICs? Logged. */
+void svm_apic_setup(bool help);
+/* E_NOMEM. */
+int svm_apic_create(struct vcpu *vcpu);
+void svm_apic_destroy(struct vcpu *vcpu);
+void svm_set_apic(struct vcpu *vcpu, const struct apic_help *help);
+/* After an exit while CR8 is in V_TPR. */
+void svm_apic_exited(struct vcpu *vcpu, const struct vm_exit *exit);
 
 /* run.c, exit.c */
 void svm_run(struct vcpu *vcpu);

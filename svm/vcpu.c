@@ -11,8 +11,8 @@
 #include "svm/svm.h"
 
 /* Kernels write CR0 and CR4 at start-up; CR3 is the CPU's own business under nested paging. */
-#define CR_READ_INTERCEPTS (BIT(4) | BIT(8))
-#define CR_WRITE_INTERCEPTS (BIT(0) | BIT(4) | BIT(8))
+#define CR_READ_INTERCEPTS (BIT(4) | INTERCEPT_CR8)
+#define CR_WRITE_INTERCEPTS (BIT(0) | BIT(4) | INTERCEPT_CR8)
 
 /* All but DR6, and DR5 too, which can be another name of DR7: see arm() in state.c. */
 #define DR_WRITE_INTERCEPTS (BIT(0) | BIT(1) | BIT(2) | BIT(3) | BIT(5) | BIT(7))
@@ -23,6 +23,7 @@
  */
 #define EXCEPTION_INTERCEPTS (u32)(BIT(VECTOR_DB) | BIT(VECTOR_AC) | BIT(VECTOR_MC))
 
+#define PAUSES_IN_A_ROW 200u
 #define PAT_RESET 0x0007040600070406ull
 #define DR6_RESET 0xffff0ff0ull
 #define CR0_RESET (CR0_CD | CR0_NW | CR0_ET)
@@ -33,7 +34,8 @@ int svm_vcpu_create(struct vcpu *vcpu)
 
 	if (!svm)
 		return E_NOMEM;
-	if (frame_alloc_zeroed(&svm_owner, &svm->vmcb_hpa)) {
+	if (svm_apic_create(vcpu) || frame_alloc_zeroed(&svm_owner, &svm->vmcb_hpa)) {
+		svm_apic_destroy(vcpu);
 		kfree(svm, sizeof(*svm));
 		return E_NOMEM;
 	}
@@ -46,6 +48,7 @@ void svm_vcpu_destroy(struct vcpu *vcpu)
 {
 	struct svm_vcpu *svm = svm_of(vcpu);
 
+	svm_apic_destroy(vcpu);
 	frame_free(&svm_owner, LEVEL_4K, svm->vmcb_hpa);
 	kfree(svm, sizeof(*svm));
 	vcpu->control = NULL;
@@ -66,6 +69,8 @@ static void set_intercepts(struct vmcb *vmcb)
 				 INTERCEPT_VMSAVE | INTERCEPT_STGI | INTERCEPT_CLGI |
 				 INTERCEPT_SKINIT | INTERCEPT_WBINVD | INTERCEPT_MONITOR |
 				 INTERCEPT_MWAIT | INTERCEPT_MWAIT_ARMED);
+	/* Of CPUs with a pause filter; others exit at each. See svm_want_pauses(). */
+	vmcb->pause_count = PAUSES_IN_A_ROW;
 	vmcb->iopm_base = svm_iopm.raw;
 	vmcb->msrpm_base = svm_msrpm.raw;
 	vmcb->v_intr = V_INTR_MASKING;
@@ -104,6 +109,7 @@ void svm_vcpu_reset(struct vcpu *vcpu)
 	svm->intr_window = false;
 	svm->nmis = NMIS_OPEN;
 	svm->armed = 0;
+	svm->has_tpr = svm->more = false;
 	svm_set_reg(vcpu, VREG_CR4, 0);
 	svm_flush(vcpu);
 }

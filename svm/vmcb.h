@@ -91,6 +91,9 @@ VMCB_AT(cr2, 0x640);
 VMCB_AT(g_pat, 0x668);
 _Static_assert(sizeof(struct vmcb) == 4096, "one page");
 
+/* cr_read, cr_write */
+#define INTERCEPT_CR8 BIT(8)
+
 /* intercept1 */
 #define INTERCEPT_INTR BIT(0)
 #define INTERCEPT_NMI BIT(1)
@@ -122,6 +125,7 @@ _Static_assert(sizeof(struct vmcb) == 4096, "one page");
 #define INTERCEPT_MWAIT BIT(11)
 #define INTERCEPT_MWAIT_ARMED BIT(12)
 
+#define V_TPR BITS(3, 0)
 #define V_IRQ BIT(8)
 #define V_INTR_PRIO_SHIFT 16
 #define V_IGN_TPR BIT(20)

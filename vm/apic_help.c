@@ -7,6 +7,7 @@
  */
 #include "vm/apic_help.h"
 
+#include "arch/cpu.h"
 #include "vm/vcpu.h"
 
 void vcpu_take_apic_locked(struct vcpu *vcpu)
@@ -33,6 +34,41 @@ bool vcpu_give_apic(struct vcpu *vcpu)
 	vcpu->apic_given = help.helper != APIC_SOFTWARE;
 	backend->set_apic(vcpu, &help);
 	return help.helper >= APIC_X2APIC;
+}
+
+/* Of an MSR: is it the local APIC's? */
+static bool names_apic(u32 msr)
+{
+	return msr == MSR_APIC_BASE || msr - MSR_X2APIC < MSR_X2APIC_COUNT;
+}
+
+/* Does what handles this exit leave the local APIC alone, whatever the guest has arranged? */
+static bool spares_apic(const struct vcpu *vcpu, const struct vm_exit *exit)
+{
+	switch (exit->kind) {
+	case EXIT_HOST:
+	case EXIT_CPUID:
+	case EXIT_NOP:
+	case EXIT_PAUSE:
+	case EXIT_UD:
+	case EXIT_DR_ACCESS:
+	case EXIT_EXCEPTION:
+	case EXIT_NMI_WINDOW:
+		return true;
+	case EXIT_IO:
+		return !exit->io.string;
+	case EXIT_RDMSR:
+	case EXIT_WRMSR:
+		return !names_apic((u32)vcpu->regs.gpr[GPR_RCX]);
+	default:
+		return false;
+	}
+}
+
+void vcpu_apic_exited(struct vcpu *vcpu, const struct vm_exit *exit)
+{
+	if (!spares_apic(vcpu, exit))
+		vcpu_take_apic(vcpu);
 }
 
 /* The instruction has ended. */

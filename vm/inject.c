@@ -72,7 +72,7 @@ static void choose_event(struct vcpu *vcpu)
 		interrupt = platform->intr_pending(vcpu);
 	}
 	/* What the CPU delivers needs no window. One that sleeps must see what would wake it. */
-	if (unlikely(vcpu->apic_page) && !vcpu->halted && vcpu_give_apic(vcpu))
+	if (unlikely(vcpu->apic_useful) && !vcpu->halted && vcpu_give_apic(vcpu))
 		interrupt = platform->intr_pending(vcpu);
 	want_windows(vcpu, interrupt);
 }

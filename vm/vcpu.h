@@ -128,6 +128,9 @@ void vcpu_page_fault(struct vcpu *vcpu, u64 addr, u32 error);
 /* dev_lock held, and the APIC is given. */
 void vcpu_take_apic_locked(struct vcpu *vcpu);
 
+/* Called by a back end after an exit while the CPU runs the local APIC: take it, if the handler may want it. */
+void vcpu_apic_exited(struct vcpu *vcpu, const struct vm_exit *exit);
+
 /*
  * dev_lock held, and the APIC is not given: have the CPU run it from the next entry on, as far as it
  * can. True: it delivers the APIC's interrupts.

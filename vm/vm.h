@@ -82,6 +82,7 @@ struct vcpu {
 	void *apic_page; /* [const] where the CPU can run its local APIC; NULL: it cannot */
 	u32 apic_helps; /* [const] with the page: bits of enum apic_helper */
 	bool apic_given; /* [self] the page has it, at least in part */
+	bool apic_useful; /* [self] the CPU may do some of what the guest does with it */
 	struct io_region local; /* [self] device memory that each vCPU has its own of */
 	struct timer_queue timers; /* of its own devices; of the first: of the VM's others too */
 	u64 armed; /* [atomic] the first of its timers that its home knows of */

@@ -70,6 +70,7 @@ int vmx_apic_create(struct vcpu *vcpu)
 		return 0;
 	vcpu->apic_page = kzalloc(PAGE_SIZE);
 	vcpu->apic_helps = helps;
+	vcpu->apic_useful = helps & 1u << APIC_X2APIC;
 	return vcpu->apic_page ? 0 : E_NOMEM;
 }
 
@@ -123,39 +124,4 @@ void vmx_set_apic(struct vcpu *vcpu, const struct apic_help *help)
 	default:
 		break;
 	}
-}
-
-/* Of an MSR: is it the local APIC's? */
-static bool names_apic(u32 msr)
-{
-	return msr == MSR_APIC_BASE || msr - MSR_X2APIC < MSR_X2APIC_COUNT;
-}
-
-/* Does what handles this exit leave the local APIC alone, whatever the guest has arranged? */
-static bool spares_apic(const struct vcpu *vcpu, const struct vm_exit *exit)
-{
-	switch (exit->kind) {
-	case EXIT_HOST:
-	case EXIT_CPUID:
-	case EXIT_NOP:
-	case EXIT_PAUSE:
-	case EXIT_UD:
-	case EXIT_DR_ACCESS:
-	case EXIT_EXCEPTION:
-	case EXIT_NMI_WINDOW:
-		return true;
-	case EXIT_IO:
-		return !exit->io.string;
-	case EXIT_RDMSR:
-	case EXIT_WRMSR:
-		return !names_apic((u32)vcpu->regs.gpr[GPR_RCX]);
-	default:
-		return false;
-	}
-}
-
-void vmx_apic_exited(struct vcpu *vcpu, const struct vm_exit *exit)
-{
-	if (!spares_apic(vcpu, exit))
-		vcpu_take_apic(vcpu);
 }

@@ -111,7 +111,7 @@ static __forceinline void leave(struct vcpu *vcpu, struct vmx_vcpu *vmx, struct 
 	vmx_decode_exit(vcpu, exit);
 	vmx->launched |= exit->kind != EXIT_ENTRY_FAILED;
 	if (unlikely(vmx->helper != APIC_SOFTWARE))
-		vmx_apic_exited(vcpu, exit);
+		vcpu_apic_exited(vcpu, exit);
 }
 
 static __forceinline struct vcpu *enter(struct vcpu *vcpu, struct vm_exit *exit)

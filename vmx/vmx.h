@@ -122,8 +122,6 @@ void vmx_apic_destroy(struct vcpu *vcpu);
 /* The control words have just been set, so that software runs it. */
 void vmx_apic_reset(struct vcpu *vcpu);
 void vmx_set_apic(struct vcpu *vcpu, const struct apic_help *help);
-/* After an exit while the CPU runs the local APIC. */
-void vmx_apic_exited(struct vcpu *vcpu, const struct vm_exit *exit);
 
 /* run.c, exit.c */
 void vmx_run(struct vcpu *vcpu);

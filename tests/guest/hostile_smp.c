@@ -195,6 +195,7 @@ void guest_main(void)
 	pic_init();
 	lapic_enable();
 	lapic_write(LAPIC_LVT_LINT0, LVT_MASKED);
+	smp_use_cr8();
 	cpus = smp_count();
 	how = boot_option("how");
 	if (!how || cpus < 2)

@@ -9,6 +9,7 @@
 #include "tests/guest/lib/clock.h"
 #include "tests/guest/lib/lapic.h"
 #include "tests/guest/lib/pic.h"
+#include "tests/guest/lib/smp64.h"
 
 #define IOAPIC_BASE 0xfec00000u
 #define IOAPIC_PIT_ENTRY (0x10u + 2 * 2)
@@ -210,6 +211,7 @@ void guest_main(void)
 	pit_start(0, PIT_ONESHOT, 0);
 	pic_init();
 	lapic_enable();
+	smp_use_cr8();
 	test_classes();
 	test_sources();
 	test_exceptions();

@@ -256,6 +256,7 @@ void guest_main(void)
 {
 	pic_init();
 	lapic_enable();
+	smp_use_cr8();
 	cpus = smp_count();
 	if (!cpus)
 		tap_bail_out("no MADT");

@@ -6,6 +6,7 @@
 
 #include "tests/guest/lib/clock.h"
 #include "tests/guest/lib/desc.h"
+#include "tests/guest/lib/multiboot.h"
 #include "tests/guest/lib/string.h"
 
 #define BIOS_AREA 0xe0000u
@@ -76,6 +77,12 @@ void smp_ipi(u32 dest, u32 command)
 		;
 }
 
+void smp_use_cr8(void)
+{
+	if (boot_option_is("apic", "cr8"))
+		write_cr8(0);
+}
+
 void smp_init(u32 id)
 {
 	smp_ipi(id, ICR_INIT | ICR_LEVEL | ICR_ASSERT);
@@ -91,13 +98,17 @@ void smp_start(u32 id, void (*fn)(u32 id))
 
 void smp_entry(u32 id, u32 eflags)
 {
+	/* Whoever sees that it has come may set another one. */
+	void (*fn)(u32 id) = entries[id];
+
 	smp_states[id].eflags = eflags;
 	smp_states[id].starts++;
 	idt_load(idt);
 	lapic_enable();
 	lapic_write(LAPIC_LVT_LINT0, LVT_MASKED);
+	smp_use_cr8();
 	up[id] = true;
-	entries[id](id);
+	fn(id);
 	for (;;)
 		asm volatile("cli; hlt");
 }

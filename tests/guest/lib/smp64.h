@@ -33,6 +33,12 @@ static inline u32 smp_id(void)
 /* dest is a physical or logical destination, command what goes into the ICR's low half. */
 void smp_ipi(u32 dest, u32 command);
 
+/*
+ * With apic=cr8 among the guest's words: use CR8. From then on, up to an INIT, Sill has a CPU that can do
+ * so keep the local APIC's TPR. CPUs that are started call it by themselves.
+ */
+void smp_use_cr8(void);
+
 /* INIT, which leaves the CPU waiting, and a start-up IPI, which has it call fn(id). */
 void smp_init(u32 id);
 void smp_start(u32 id, void (*fn)(u32 id));
