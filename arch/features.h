@@ -26,6 +26,7 @@
 	FEATURE(vmx, 1, 0, ecx, 5)                    \
 	FEATURE(npt, 0x8000000a, 0, edx, 0)           \
 	FEATURE(nrips, 0x8000000a, 0, edx, 3)         \
+	FEATURE(tsc_ratio, 0x8000000a, 0, edx, 4)     \
 	FEATURE(flush_by_asid, 0x8000000a, 0, edx, 6) \
 	FEATURE(xsaveerptr, 0x80000008, 0, ebx, 2)    \
 	FEATURE(invariant_tsc, 0x80000007, 0, edx, 8)

@@ -141,11 +141,14 @@ static int lapic_moved(void *ctx, u64 gpa)
 /* The vCPU is loaded: it asks, or a device on its CPU does. */
 static u64 tsc_time(void *ctx, u64 tsc)
 {
-	u64 here = rdtsc(), now = here + vcpu_tsc_offset(ctx);
+	const struct vcpu *vcpu = ctx;
+	const struct guest_tsc *scale = &vcpu->vm->tsc;
+	u64 here = rdtsc(), now = guest_tsc_at(scale, here) + vcpu_tsc_offset(vcpu), end;
 
 	if (tsc <= now)
 		return 0;
-	return here + (tsc - now) < here ? TIMER_NEVER : clock_ns_deadline(here + (tsc - now));
+	end = here + guest_tsc_until(scale, tsc - now);
+	return end < here ? TIMER_NEVER : clock_ns_deadline(end);
 }
 
 static size_t lapics_size(const struct pc *pc)

@@ -137,6 +137,11 @@ static bool svm_spares_cpu0(void)
 	return true;
 }
 
+static bool svm_scales_tsc(void)
+{
+	return cpu_features.tsc_ratio;
+}
+
 static void svm_tdp_config(struct tdp_config *config)
 {
 	*config = (struct tdp_config){
@@ -147,9 +152,22 @@ static void svm_tdp_config(struct tdp_config *config)
 	};
 }
 
-/* VMRUN names its control block: nothing is loaded. */
-static void svm_load(struct vcpu *vcpu __unused)
+/* It is in effect in guests only, and has 32 fraction bits. */
+static void set_tsc_ratio(u64 ratio)
 {
+	struct svm_cpu *cpu = this_cpu()->backend;
+
+	if (cpu->tsc_ratio == ratio)
+		return;
+	cpu->tsc_ratio = ratio;
+	wrmsr(MSR_TSC_RATIO, ratio >> (TSC_RATIO_SHIFT - 32));
+}
+
+/* VMRUN names its control block: nothing is loaded but this. */
+static void svm_load(struct vcpu *vcpu)
+{
+	if (cpu_features.tsc_ratio)
+		set_tsc_ratio(vcpu->vm->tsc.ratio);
 }
 
 static void svm_put(struct vcpu *vcpu __unused)

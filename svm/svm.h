@@ -33,6 +33,7 @@ struct svm_cpu {
 	hpa_t hsave, host_vmcb; /* [const] */
 	u32 next_asid, max_asid; /* [self] */
 	u64 asid_generation; /* [self] starts at 1 */
+	u64 tsc_ratio; /* [self] of its guests' TSCs, see guest_tsc.h; 0: not set yet */
 };
 
 extern hpa_t svm_iopm, svm_msrpm; /* shared by all vCPUs: default-closed */

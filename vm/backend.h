@@ -73,6 +73,8 @@ struct fetch_state {
 	BACKEND_OP(bool, needs_identity_map, (void))                                                      \
 	/* Guests had better keep off CPU 0 where there are others; it has said why. */                   \
 	BACKEND_OP(bool, spares_cpu0, (void))                                                             \
+	/* Can a guest's TSC count at another rate than the host's? */                                    \
+	BACKEND_OP(bool, scales_tsc, (void))                                                              \
 	/* Turn virtualization on or off on this CPU. On: NULL, or why not, in one line. */               \
 	BACKEND_OP(const char *, cpu_enable, (void))                                                      \
 	BACKEND_OP(void, cpu_disable, (void))                                                             \
@@ -118,7 +120,7 @@ struct fetch_state {
 	BACKEND_OP(void, get_fetch_state, (const struct vcpu *vcpu, struct fetch_state *out))             \
 	/* The four entries that CR3 of PAE paging points to, where pdptes_loaded. */                     \
 	BACKEND_OP(void, set_pdptes, (struct vcpu * vcpu, const u64 *pdptes))                             \
-	/* Guest TSC = host TSC + offset. */                                                              \
+	/* Guest TSC = host TSC times the VM's ratio, which never changes, + offset. */                   \
 	BACKEND_OP(void, set_tsc_offset, (struct vcpu * vcpu, u64 offset))                                \
 	/* Where vcpu->apic_page: what of the local APIC the CPU runs from the next entry on. */          \
 	BACKEND_OP(void, set_apic, (struct vcpu * vcpu, const struct apic_help *help))                    \

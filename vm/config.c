@@ -92,6 +92,7 @@ static void add_kernel(struct vm_config *vm, const struct config_line *line, u32
 	vm->pinned = line->pinned;
 	vm->nx_huge = line->nx_huge;
 	vm->pv = line->pv;
+	vm->tsc_khz = line->tsc_khz;
 	vm->cmdline = line->cmdline;
 }
 

@@ -5,7 +5,7 @@
  *
  *	vm=NAME type=kernel [mem=SIZE] [cpus=N | smp=N] [weight=N] [pin=N,N-N...]
  *		[paging=auto|tdp|shadow] [pages=4k|2m|1g] [nx-huge=on|off]
- *		[pv=all|none|WHAT[,WHAT...]] [-- guest command line]
+ *		[pv=all|none|WHAT[,WHAT...]] [tsc-khz=N] [-- guest command line]
  *	vm=NAME type=initrd
  */
 #pragma once
@@ -38,6 +38,9 @@ struct config_module {
 #define VM_PV_TLB 0x4u
 #define VM_PV_ALL (VM_PV_CLOCK | VM_PV_STEAL | VM_PV_TLB)
 
+#define VM_TSC_KHZ_MIN 10000u
+#define VM_TSC_KHZ_MAX 20000000u
+
 enum vm_paging { VM_PAGING_AUTO, VM_PAGING_TDP, VM_PAGING_SHADOW };
 
 struct vm_config {
@@ -56,6 +59,7 @@ struct vm_config {
 	enum vm_paging paging;
 	unsigned int max_page; /* LEVEL_4K..LEVEL_1G: the largest pages to map guest memory by */
 	u32 pv; /* VM_PV_* */
+	u32 tsc_khz; /* what its TSC counts: VM_TSC_KHZ_MIN..VM_TSC_KHZ_MAX; 0: as the host's */
 	bool nx_huge; /* of which only the smallest may be executed from */
 	const char *cmdline; /* the guest's own, verbatim: inside of the kernel module's */
 	/* Called when a VM of this configuration has ended, with its code; may be NULL. */

@@ -201,6 +201,17 @@ static const char *parse_pv(struct config_line *line, struct span value)
 }
 _Static_assert(VM_PV_CLOCK == 1 && VM_PV_STEAL == 2 && VM_PV_TLB == 4, "in the names' order");
 
+static const char *parse_tsc_khz(struct config_line *line, struct span value)
+{
+	u64 khz;
+
+	if (span_parse_range(value, VM_TSC_KHZ_MIN, VM_TSC_KHZ_MAX, &khz))
+		return "not a number from 10000 to 20000000";
+	line->tsc_khz = (u32)khz;
+	return NULL;
+}
+_Static_assert(VM_TSC_KHZ_MIN == 10000 && VM_TSC_KHZ_MAX == 20000000, "as the message says");
+
 static const struct config_key_info keys[CONFIG_KEYS] = {
 	[CONFIG_KEY_VM] = { .name = "vm", .parse = parse_vm },
 	[CONFIG_KEY_TYPE] = { .name = "type", .parse = parse_type },
@@ -215,6 +226,7 @@ static const struct config_key_info keys[CONFIG_KEYS] = {
 	[CONFIG_KEY_PAGES] = { .name = "pages", .kernel_only = true, .parse = parse_pages },
 	[CONFIG_KEY_NX_HUGE] = { .name = "nx-huge", .kernel_only = true, .parse = parse_nx_huge },
 	[CONFIG_KEY_PV] = { .name = "pv", .kernel_only = true, .parse = parse_pv },
+	[CONFIG_KEY_TSC_KHZ] = { .name = "tsc-khz", .kernel_only = true, .parse = parse_tsc_khz },
 };
 
 /* Only the first mistake counts: what follows is often its consequence. */

@@ -20,6 +20,7 @@ enum config_key {
 	CONFIG_KEY_PAGES,
 	CONFIG_KEY_NX_HUGE,
 	CONFIG_KEY_PV,
+	CONFIG_KEY_TSC_KHZ,
 	CONFIG_KEYS
 };
 
@@ -40,7 +41,7 @@ struct config_line {
 	enum vm_paging paging;
 	unsigned int max_page;
 	bool nx_huge;
-	u32 pv;
+	u32 pv, tsc_khz;
 	const char *cmdline;
 };
 

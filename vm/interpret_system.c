@@ -18,7 +18,7 @@
 
 static void read_clock(struct vcpu *vcpu)
 {
-	u64 tsc = rdtsc() + vcpu_tsc_offset(vcpu);
+	u64 tsc = vcpu_tsc(vcpu);
 
 	vcpu->regs.gpr[GPR_RAX] = (u32)tsc;
 	vcpu->regs.gpr[GPR_RDX] = tsc >> 32;

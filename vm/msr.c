@@ -89,13 +89,13 @@ static bool write_efer(struct vcpu *vcpu, const struct msr_rule *rule, u64 value
 
 static bool read_tsc(struct vcpu *vcpu, const struct msr_rule *rule __unused, u64 *value)
 {
-	*value = rdtsc() + vcpu_tsc_offset(vcpu);
+	*value = vcpu_tsc(vcpu);
 	return true;
 }
 
 static bool write_tsc(struct vcpu *vcpu, const struct msr_rule *rule __unused, u64 value)
 {
-	vcpu->tsc_offset += value - (rdtsc() + vcpu_tsc_offset(vcpu));
+	vcpu->tsc_offset += value - vcpu_tsc(vcpu);
 	backend->set_tsc_offset(vcpu, vcpu_tsc_offset(vcpu));
 	pv_tsc_written(vcpu);
 	platform->tsc_changed(vcpu);

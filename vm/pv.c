@@ -48,8 +48,7 @@ struct cpuid pv_cpuid(const struct vm *vm, u32 leaf)
 	case CPUID_KVM_FEATURES:
 		return (struct cpuid){ .eax = features(pv) };
 	case CPUID_FREQUENCIES: /* in kHz: the TSC, and what the local APIC's timer divides */
-		return (struct cpuid){ .eax = (u32)clock_tsc_khz(),
-				       .ebx = platform->apic_timer_khz };
+		return (struct cpuid){ .eax = (u32)vm->tsc.khz, .ebx = platform->apic_timer_khz };
 	default:
 		return (struct cpuid){ 0 };
 	}
@@ -76,7 +75,7 @@ static void write_clock(struct vcpu *vcpu, bool stable)
 
 	if (!(vcpu->pv.clock_msr & PV_ENABLED))
 		return;
-	pv_clock_scale(clock_ns_scale(), &clock);
+	pv_clock_scale(tsc_times(clock_ns_scale(), vcpu->vm->tsc.inverse), &clock);
 	/* The VM's time began when its TSC was 0: it is another one where the guest has set it. */
 	clock.tsc_timestamp = atomic_load(&vcpu->tsc_offset) - vcpu->pv.tsc_base;
 	pv_clock_page_write(&vcpu->vm->mem, vcpu->pv.clock_msr & ~(u64)PV_ENABLED, &clock);
@@ -120,11 +119,9 @@ static bool set_wall_clock(struct vcpu *vcpu, u64 value)
 	    (value % CLOCK_ALIGN || !pv_page_usable(&vm->mem, value, sizeof(struct pv_wall_page))))
 		return false;
 	vcpu->pv.wall_msr = value;
-	/* At the VM's time 0 the machine's TSC was what has been subtracted since. */
 	if (value)
 		pv_wall_page_write(&vm->mem, value,
-				   clock_boot_epoch() * NS_PER_SEC +
-					   clock_ns_at(-vcpu->pv.tsc_base));
+				   clock_boot_epoch() * NS_PER_SEC + clock_ns_at(vm->tsc_epoch));
 	return true;
 }
 

@@ -16,7 +16,13 @@ void vcpu_put(struct vcpu *vcpu);
  */
 static inline u64 vcpu_tsc_offset(const struct vcpu *vcpu)
 {
-	return vcpu->tsc_offset - this_cpu()->tsc_skew;
+	return vcpu->tsc_offset - guest_tsc_at(&vcpu->vm->tsc, this_cpu()->tsc_skew);
+}
+
+/* What the vCPU, which is loaded here, reads as its TSC. */
+static inline u64 vcpu_tsc(const struct vcpu *vcpu)
+{
+	return guest_tsc_at(&vcpu->vm->tsc, rdtsc()) + vcpu_tsc_offset(vcpu);
 }
 
 /* As after power-on; not loaded, or so that nothing but the back end's part is (backend->load). */

@@ -184,12 +184,23 @@ static bool can_be_pinned(const struct vm_config *config)
 	return false;
 }
 
+static bool can_have_tsc(const struct vm_config *config)
+{
+	if (!config->tsc_khz)
+		return true;
+	if (backend->scales_tsc() && config->tsc_khz / TSC_RATIO_END < clock_tsc_khz())
+		return true;
+	log_error("vm %s: tsc-khz=: this CPU cannot scale a guest's TSC%s: not started",
+		  config->name, backend->scales_tsc() ? " so far" : "");
+	return false;
+}
+
 int vm_create(const struct vm_config *config, u32 cpu)
 {
 	struct vm *vm;
 	int err;
 
-	if (!can_be_pinned(config))
+	if (!can_be_pinned(config) || !can_have_tsc(config))
 		return E_INVAL;
 	vm = kzalloc(sizeof(*vm));
 	if (!vm) {
@@ -201,6 +212,7 @@ int vm_create(const struct vm_config *config, u32 cpu)
 	strlcpy(vm->name, config->name, sizeof(vm->name));
 	vm->config = config;
 	vm->cpus = config->pinned ? config->pin : usual_cpus;
+	guest_tsc_init(&vm->tsc, clock_tsc_khz(), config->tsc_khz);
 	spin_init(&vm->dev_lock, LOCK_DEVICES);
 	err = vm_build(vm, cpu);
 	if (err) {

@@ -17,6 +17,7 @@
 #include "vm/cpuid.h"
 #include "vm/exit.h"
 #include "vm/fetch_memo.h"
+#include "vm/guest_tsc.h"
 #include "vm/io.h"
 #include "vm/pv_pages.h"
 #include "vm/regs.h"
@@ -81,8 +82,8 @@ struct vcpu {
 	u64 tsc_offset; /* [self] its TSC minus the boot CPU's */
 	void *apic_page; /* [const] where the CPU can run its local APIC; NULL: it cannot */
 	u32 apic_helps; /* [const] with the page: bits of enum apic_helper */
-	bool apic_given; /* [self] the page has it, at least in part */
 	bool apic_useful; /* [self] the CPU may do some of what the guest does with it */
+	bool apic_given; /* [self] the page has it, at least in part */
 	struct io_region local; /* [self] device memory that each vCPU has its own of */
 	struct timer_queue timers; /* of its own devices; of the first: of the VM's others too */
 	u64 armed; /* [atomic] the first of its timers that its home knows of */
@@ -104,6 +105,8 @@ struct vm {
 	bool paused; /* [vm_list_lock] */
 	u8 exit_code; /* [state] what the guest wrote to port F4h; of who made it VM_ENDING */
 	const struct vm_config *config; /* [const] */
+	struct guest_tsc tsc; /* [const] */
+	u64 tsc_epoch; /* [const] while it runs: the boot CPU's TSC when its own was 0 */
 	struct cpu_set cpus; /* [const] that may run it; some may not be there */
 	struct frame_owner owner; /* of guest memory */
 	struct guest_mem mem; /* [const] once built */

@@ -100,7 +100,7 @@ static int load_kernel(struct vm *vm, struct load_result *start)
 
 int vm_load(struct vm *vm)
 {
-	u64 tsc_offset = this_cpu()->tsc_skew - rdtsc();
+	u64 epoch = rdtsc() - this_cpu()->tsc_skew;
 	struct load_result start;
 	int err = platform->reset(vm);
 
@@ -111,11 +111,12 @@ int vm_load(struct vm *vm)
 	if (err)
 		return err;
 	sched_unload();
+	vm->tsc_epoch = epoch;
 	vm->deaf = vm->vcpu_count - 1;
 	for (u32 i = 0; i < vm->vcpu_count; i++) {
 		struct vcpu *vcpu = &vm->vcpus[i];
 
-		vcpu->tsc_offset = tsc_offset;
+		vcpu->tsc_offset = -guest_tsc_at(&vm->tsc, epoch);
 		backend->load(vcpu);
 		vcpu_reset(vcpu);
 		if (i == 0)

@@ -194,6 +194,11 @@ static bool vmx_spares_cpu0(void)
 	return false;
 }
 
+static bool vmx_scales_tsc(void)
+{
+	return vmx_controls.sometimes[WORD_PROC2] & PROC2_TSC_SCALING;
+}
+
 static void vmx_tdp_config(struct tdp_config *config)
 {
 	*config = (struct tdp_config){

@@ -185,11 +185,20 @@ static void reset_segments(struct vcpu *vcpu)
 	vmx_set_table(vcpu, TABLE_IDTR, 0, 0xffff);
 }
 
+static void set_tsc_ratio(const struct guest_tsc *tsc)
+{
+	if (!tsc->scaled)
+		return;
+	vmcs_write32(VMCS_PROC_CONTROLS2, vmx_controls.words[WORD_PROC2] | PROC2_TSC_SCALING);
+	vmcs_write64(VMCS_TSC_MULTIPLIER, tsc->ratio);
+}
+
 void vmx_vcpu_reset(struct vcpu *vcpu)
 {
 	struct vmx_vcpu *vmx = vmx_of(vcpu);
 
 	set_controls(vmx);
+	set_tsc_ratio(&vcpu->vm->tsc);
 	set_host_state();
 	reset_segments(vcpu);
 	for (u32 i = 0; i < SWITCHED_COUNT; i++)

@@ -50,6 +50,8 @@ static inline int setup(void **state)
 	vm.config = &config;
 	vm.vcpus = vcpus;
 	vm.vcpu_count = ARRAY_SIZE(vcpus);
+	guest_tsc_init(&vm.tsc, clock_tsc_khz(), 0);
+	vm.tsc_epoch = -TSC_OFFSET;
 	spin_init(&vm.dev_lock, LOCK_DEVICES);
 	tlb_space_init(&vm.tdp.tlb);
 	for (u32 i = 0; i < vm.vcpu_count; i++) {

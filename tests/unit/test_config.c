@@ -24,6 +24,7 @@ static void test_defaults(void **state)
 	assert_int_equal(vm->paging, VM_PAGING_AUTO);
 	assert_int_equal(vm->max_page, LEVEL_1G);
 	assert_false(vm->nx_huge);
+	assert_int_equal(vm->tsc_khz, 0);
 	assert_string_equal(vm->cmdline, "");
 }
 
@@ -34,7 +35,7 @@ static void test_everything(void **state)
 	(void)state;
 	parse("initrd.gz vm=linux type=initrd",
 	      "vmlinuz vm=linux type=kernel mem=128M cpus=2 paging=shadow pages=4k -- console=ttyS0  a=b ",
-	      "type=kernel vm=B_2.x-y paging=tdp mem=0x400000 cpus=64 nx-huge=on pages=2m --",
+	      "type=kernel vm=B_2.x-y paging=tdp mem=0x400000 cpus=64 nx-huge=on pages=2m tsc-khz=1000000 --",
 	      "more.gz type=initrd vm=linux");
 	assert_string_equal(host_log, "");
 	assert_int_equal(list.count, 2);
@@ -57,6 +58,7 @@ static void test_everything(void **state)
 	assert_int_equal(vm->paging, VM_PAGING_TDP);
 	assert_int_equal(vm->max_page, LEVEL_2M);
 	assert_true(vm->nx_huge);
+	assert_int_equal(vm->tsc_khz, 1000000);
 	assert_string_equal(vm->cmdline, "");
 }
 
@@ -134,6 +136,9 @@ static void test_wrong_words(void **state)
 	check_wrong("vmlinuz vm=bad type=kernel pin=3-2", "\"pin=3-2\"");
 	check_wrong("vmlinuz vm=bad type=kernel pin=-2", "\"pin=-2\"");
 	check_wrong("vmlinuz vm=bad type=kernel pin=1--2", "\"pin=1--2\"");
+	check_wrong("vmlinuz vm=bad type=kernel tsc-khz=9999", "\"tsc-khz=9999\"");
+	check_wrong("vmlinuz vm=bad type=kernel tsc-khz=20000001", "\"tsc-khz=20000001\"");
+	check_wrong("vmlinuz vm=bad type=kernel tsc-khz=2G", "\"tsc-khz=2G\"");
 	check_wrong("vmlinuz vm=bad type=kernel paging=ept", "\"paging=ept\"");
 	check_wrong("vmlinuz vm=bad type=kernel pages=8k", "\"pages=8k\"");
 	check_wrong("vmlinuz vm=bad type=kernel nx-huge=yes", "\"nx-huge=yes\"");

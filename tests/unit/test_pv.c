@@ -171,6 +171,20 @@ static void test_scale(void **state)
 	assert_int_equal((u64)page.mul << page.shift, 50ull << 32);
 }
 
+/* A guest whose TSC counts two and a half times as fast has the same time. */
+static void test_scaled_clock(void **state)
+{
+	(void)state;
+	guest_tsc_init(&vm.tsc, clock_tsc_khz(), 2500000);
+	assert_int_equal(pv_cpuid(&vm, CPUID_FREQUENCIES).eax, 2500000);
+	turn_on_clocks();
+	for (u64 tsc = 0; tsc < GIB(8); tsc += MIB(513) + 1) {
+		s64 off = (s64)(guest_time(0, guest_tsc_at(&vm.tsc, tsc)) - tsc);
+
+		assert_in_range(off + 16, 0, 32);
+	}
+}
+
 static void test_wall_clock(void **state)
 {
 	u64 began = EPOCH * 1000000000 + 5000000123;
@@ -189,9 +203,10 @@ static void test_wall_clock(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		FIXTURE_TEST(test_cpuid), FIXTURE_TEST(test_msrs),
-		FIXTURE_TEST(test_clock), FIXTURE_TEST(test_clock_off),
-		FIXTURE_TEST(test_scale), FIXTURE_TEST(test_wall_clock),
+		FIXTURE_TEST(test_cpuid),      FIXTURE_TEST(test_msrs),
+		FIXTURE_TEST(test_clock),      FIXTURE_TEST(test_clock_off),
+		FIXTURE_TEST(test_scale),      FIXTURE_TEST(test_scaled_clock),
+		FIXTURE_TEST(test_wall_clock),
 	};
 
 	return cmocka_run_group_tests_name("pv", tests, NULL, NULL);
