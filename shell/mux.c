@@ -80,11 +80,39 @@ static void focus_output(struct guest_console *con, u8 byte)
 		con->kept[con->kept_bytes++ % KEPT_SIZE] = (char)byte;
 }
 
-/* mux_lock held. The line that vm is in goes on in front: a prompt that waits is seen. */
+static void line_add(struct vm *vm, struct guest_console *con, u8 byte)
+{
+	if (byte == '\n' || con->line_used == LINE_SIZE)
+		line_flush(vm, con);
+	if (byte >= ' ')
+		con->line[con->line_used++] = (char)byte;
+}
+
+/* Take what has been kept, the newest of it, one byte at a time. False: that is all. */
+static bool take_kept(struct guest_console *con, u64 *next, u8 *byte)
+{
+	if (con->kept_bytes - *next > KEPT_SIZE)
+		*next = con->kept_bytes - KEPT_SIZE;
+	if (*next == con->kept_bytes) {
+		con->kept_bytes = 0;
+		return false;
+	}
+	*byte = (u8)con->kept[(*next)++ % KEPT_SIZE];
+	return true;
+}
+
+/*
+ * mux_lock held. The line that vm is in goes on in front: a prompt that waits is seen. What was kept
+ * for the one that was there is output of the background now.
+ */
 static void focus_set(struct vm *vm)
 {
-	struct guest_console *con = vm->console;
+	struct guest_console *old = focus ? focus->console : NULL, *con = vm->console;
+	u64 next = 0;
+	u8 byte;
 
+	while (old && take_kept(old, &next, &byte))
+		line_add(focus, old, byte);
 	focus = vm;
 	input_count = front_used = 0;
 	if (!con)
@@ -92,14 +120,6 @@ static void focus_set(struct vm *vm)
 	for (u32 i = 0; i < con->line_used; i++)
 		focus_output(con, (u8)con->line[i]);
 	con->line_used = 0;
-}
-
-static void line_add(struct vm *vm, struct guest_console *con, u8 byte)
-{
-	if (byte == '\n' || con->line_used == LINE_SIZE)
-		line_flush(vm, con);
-	if (byte >= ' ')
-		con->line[con->line_used++] = (char)byte;
 }
 
 static void mux_output(struct vm *vm, u8 byte)
@@ -219,11 +239,11 @@ void mux_ask_for_shell(void)
 /* mux_lock held: what the focus wrote while the shell was open. */
 static void replay_kept(struct guest_console *con)
 {
-	u64 start = con->kept_bytes > KEPT_SIZE ? con->kept_bytes - KEPT_SIZE : 0;
+	u64 next = 0;
+	u8 byte;
 
-	for (u64 i = start; i < con->kept_bytes; i++)
-		focus_write(con->kept[i % KEPT_SIZE]);
-	con->kept_bytes = 0;
+	while (take_kept(con, &next, &byte))
+		focus_write((char)byte);
 }
 
 bool mux_close_shell(void)
@@ -239,6 +259,11 @@ bool mux_close_shell(void)
 	}
 	spin_unlock(&mux_lock);
 	return closed;
+}
+
+bool mux_shell_is_open(void)
+{
+	return atomic_load(&shell_is_open);
 }
 
 struct focus_wish {

@@ -20,6 +20,9 @@ void mux_poll(void);
 void mux_open_shell(void);
 bool mux_close_shell(void);
 
+/* Is it open? Asked as mux_poll() is called. */
+bool mux_shell_is_open(void);
+
 /* From any CPU: have it opened where input arrives. That is mux_open_shell() as VECTOR_SHELL's handler. */
 void mux_ask_for_shell(void);
 

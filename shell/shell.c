@@ -92,7 +92,9 @@ void shell_input(u8 byte, u8 escape)
 		console_write("\n", 1);
 		line[line_len] = '\0';
 		run_line();
-		prompt();
+		line_len = 0;
+		if (mux_shell_is_open())
+			prompt();
 	} else if (byte == KEY_BACKSPACE || byte == KEY_DELETE) {
 		erase(1);
 	} else if (byte == KEY_KILL_LINE) {

@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Whose output appears when: that of the guest in front at once, or, while the shell is open, when
+ * it is closed, as far as it is kept; that of the others by whole lines with their names.
+ */
+#include <string.h>
+
+#include "arch/apic.h"
+#include "arch/console.h"
+#include "host.h"
+#include "host_alloc.h"
+#include "lib/printf.h"
+#include "mm/frames.h"
+#include "mm/heap.h"
+#include "shell/mux.h"
+#include "shell/shell.h"
+
+#define KEPT 16384u /* of the output while the shell is open, the newest */
+#define LINE 160u /* of the others' lines */
+#define ESCAPE 0x1d
+
+static struct vm vms[3];
+static u32 vm_used;
+static char port[4 * KEPT]; /* what was written to the host's console */
+static u32 port_used;
+static bool in_line; /* something stands on the console's line */
+
+/* ---- the machine, and the guests' list ---- */
+
+void console_write_raw(const char *text, size_t len)
+{
+	assert_true(port_used + len < sizeof(port));
+	memcpy(port + port_used, text, len);
+	port_used += (u32)len;
+	port[port_used] = '\0';
+	in_line = len ? text[len - 1] != '\n' : in_line;
+}
+
+void console_write_line(const char *text, size_t len)
+{
+	if (in_line)
+		console_write_raw("\n", 1);
+	console_write_raw(text, len);
+}
+
+int console_getc(void)
+{
+	return -1;
+}
+
+void shell_start(void)
+{
+	console_write_raw("\nsill> ", 7);
+}
+
+void shell_input(u8 byte, u8 escape)
+{
+	(void)byte;
+	(void)escape;
+}
+
+void shell_print(const char *fmt, ...)
+{
+	(void)fmt;
+}
+
+void apic_send_vector(u32 id, u8 vector)
+{
+	(void)id;
+	(void)vector;
+}
+
+const struct platform_ops *platform;
+
+void vm_for_each(void (*fn)(struct vm *vm, void *ctx), void *ctx)
+{
+	for (u32 i = 0; i < vm_used; i++)
+		fn(&vms[i], ctx);
+}
+
+/* ---- what the tests say ---- */
+
+static struct vm *vm_opens(void)
+{
+	struct vm *vm = &vms[vm_used++];
+
+	memset(vm, 0, sizeof(*vm));
+	str_printf(vm->name, sizeof(vm->name), "vm%u", vm_used - 1);
+	mux_console_ops.opened(vm);
+	return vm;
+}
+
+/* The last one that was opened: as it ends it is in no list any more. */
+static void vm_closes(void)
+{
+	vm_used--;
+	mux_console_ops.closed(&vms[vm_used]);
+}
+
+static void says(struct vm *vm, const char *text)
+{
+	while (*text)
+		mux_console_ops.output(vm, (u8)*text++);
+}
+
+/* All that has been written since the last time. */
+static void expect(const char *text)
+{
+	assert_string_equal(port, text);
+	port_used = 0;
+	port[0] = '\0';
+}
+
+static void open_shell(void)
+{
+	mux_open_shell();
+	expect("\nsill> ");
+}
+
+static int setup(void **state)
+{
+	const struct mem_range ram = { HPA(0), MIB(16) };
+
+	(void)state;
+	host_memory_reset(MIB(16));
+	assert_int_equal(frames_init(&ram, 1, NULL, 0), 0);
+	assert_int_equal(heap_init(), 0);
+	mux_init(ESCAPE);
+	in_line = false;
+	port_used = 0;
+	port[0] = '\0';
+	return 0;
+}
+
+/* Nothing is left of a test: the shell is closed, and there is no guest. */
+static int teardown(void **state)
+{
+	(void)state;
+	mux_close_shell();
+	while (vm_used)
+		vm_closes();
+	host_alloc_fail(0, false);
+	return 0;
+}
+
+static void test_in_front(void **state)
+{
+	struct vm *front = vm_opens();
+
+	(void)state;
+	assert_true(mux_is_focus(front));
+	says(front, "a\tb\r\nc\x1b[0m");
+	expect("a\tb\r\nc\x1b[0m");
+}
+
+/* Whole lines, without what moves the cursor; the line in front is written again after each. */
+static void test_lines_of_others(void **state)
+{
+	struct vm *front = vm_opens(), *other = vm_opens();
+
+	(void)state;
+	says(other, "one\r\n");
+	expect("vm1| one\n");
+	says(front, "login: ");
+	says(other, "\x1btwo");
+	expect("login: ");
+	says(other, "\r\n\n");
+	expect("\nvm1| two\nlogin: \nvm1| \nlogin: ");
+	says(front, "me\r\n");
+	says(other, "three\n");
+	expect("me\r\nvm1| three\n");
+}
+
+static void test_long_lines(void **state)
+{
+	struct vm *front = vm_opens(), *other = vm_opens();
+	char line[LINE + 1] = { 0 }, twice[2 * LINE + 64];
+
+	(void)state;
+	memset(line, 'x', LINE);
+	/* One in front that is too long to be written again is not. */
+	says(front, line);
+	says(other, "one\n");
+	str_printf(twice, sizeof(twice), "%s\nvm1| one\n%s", line, line);
+	expect(twice);
+	says(front, "y");
+	says(other, "two\n");
+	expect("y\nvm1| two\n");
+	/* One of the others' goes on in the next. */
+	says(front, "\n");
+	says(other, line);
+	expect("\n");
+	says(other, "z\n");
+	str_printf(twice, sizeof(twice), "vm1| %s\nvm1| z\n", line);
+	expect(twice);
+}
+
+/* While the shell is open the others go on, and what the one in front says is kept. */
+static void test_kept(void **state)
+{
+	struct vm *front = vm_opens(), *other = vm_opens();
+
+	(void)state;
+	for (u32 i = 0; i < 2; i++) {
+		open_shell();
+		says(front, "done\r\n# ");
+		says(other, "one\n");
+		expect("\nvm1| one\n");
+		assert_true(mux_close_shell());
+		expect("done\r\n# ");
+		/* It is the line in front as if it had come now. */
+		says(other, "two\n");
+		expect("\nvm1| two\n# ");
+	}
+	says(front, "\n");
+}
+
+/* The newest, and not a byte less. */
+static void test_more_than_is_kept(void **state)
+{
+	struct vm *front = vm_opens();
+	char text[KEPT + 1000];
+
+	(void)state;
+	for (u32 i = 0; i < sizeof(text) - 1; i++)
+		text[i] = (char)('a' + i % 23);
+	text[sizeof(text) - 1] = '\0';
+	for (u32 more = 0; more < 1000; more += 333) {
+		open_shell();
+		says(front, text + sizeof(text) - 1 - KEPT - more);
+		assert_true(mux_close_shell());
+		expect(text + sizeof(text) - 1 - KEPT);
+	}
+}
+
+/* Who comes to the front while it is in a line goes on in it there. */
+static void test_line_goes_on_in_front(void **state)
+{
+	struct vm *front = vm_opens(), *other = vm_opens();
+
+	(void)state;
+	says(front, "shell one # ");
+	says(other, "shell two # ");
+	expect("shell one # ");
+	open_shell();
+	assert_true(mux_set_focus("vm1"));
+	says(other, "ls");
+	assert_true(mux_close_shell());
+	expect("shell two # ls");
+	/* The line it was in is no more the other one's, which begins a new one. */
+	says(front, "beep\n");
+	expect("\nvm0| beep\nshell two # ls");
+	assert_false(mux_set_focus("vm2"));
+	says(other, "\n");
+	expect("\n");
+}
+
+/* What was kept of one that loses the front is like what it says then. */
+static void test_kept_when_the_front_is_lost(void **state)
+{
+	struct vm *front = vm_opens(), *other = vm_opens();
+
+	(void)state;
+	open_shell();
+	says(front, "kept\r\nin a ");
+	mux_next_focus();
+	assert_true(mux_is_focus(other));
+	expect("\nvm0| kept\n");
+	says(front, "line\n");
+	expect("vm0| in a line\n");
+	assert_true(mux_close_shell());
+	expect("");
+}
+
+/* Nothing that a guest has said is lost as it ends; who comes to the front then goes on in its line. */
+static void test_ends(void **state)
+{
+	struct vm *first = vm_opens(), *last = vm_opens();
+
+	(void)state;
+	says(last, "half");
+	vm_closes();
+	expect("vm1| half\n");
+	last = vm_opens();
+	assert_true(mux_set_focus("vm1"));
+	says(first, "# ");
+	open_shell();
+	says(last, "last words\n");
+	vm_closes();
+	expect("last words\n");
+	assert_true(mux_is_focus(first));
+	assert_true(mux_close_shell());
+	expect("# ");
+	vm_closes();
+	/* With nobody to go back to the shell stays. */
+	mux_open_shell();
+	assert_false(mux_close_shell());
+	vm_opens();
+	assert_true(mux_close_shell());
+}
+
+/* Who has no memory for it is seen in front only. */
+static void test_no_memory(void **state)
+{
+	struct vm *front, *other;
+
+	(void)state;
+	host_alloc_fail(1, true);
+	front = vm_opens();
+	other = vm_opens();
+	assert_non_null(strstr(host_log, "vm vm1: no memory to keep its console output"));
+	says(front, "seen\n");
+	says(other, "not seen\n");
+	expect("seen\n");
+	open_shell();
+	says(front, "not seen\n");
+	assert_true(mux_set_focus("vm1"));
+	assert_true(mux_close_shell());
+	says(other, "seen too\n");
+	expect("seen too\n");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_in_front, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_lines_of_others, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_long_lines, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_kept, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_more_than_is_kept, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_line_goes_on_in_front, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_kept_when_the_front_is_lost, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_ends, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_no_memory, setup, teardown),
+	};
+
+	return cmocka_run_group_tests_name("mux", tests, NULL, NULL);
+}
