@@ -79,6 +79,7 @@ static void check_others(void)
 	HOLDS(pit.owed <= PIT_HZ * PIT_MAX_OWED_SECONDS);
 	for (unsigned int i = 0; i < PIT_CHANNELS; i++)
 		HOLDS(pit.channel[i].mode <= TRIGGERED_STROBE);
+	HOLDS(fw_holds());
 }
 
 /* In the order of their deadlines, and none twice. */

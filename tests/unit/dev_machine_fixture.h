@@ -5,12 +5,13 @@
 #pragma once
 
 #include "dev_fixture.h"
+#include "dev_fw_cfg_fixture.h"
 
 #include <unistd.h>
 
 #include "arch/clock.h"
-#include "dev/apic_bus.h"
 #include "dev/acpi_tables.h"
+#include "dev/apic_bus.h"
 #include "dev/debug_exit.h"
 #include "dev/ioapic.h"
 #include "dev/pic.h"
@@ -140,6 +141,7 @@ static int setup(void **state)
 	pm_init(&pm, isa_irq(ACPI_SCI_IRQ), &queue, ignore, NULL);
 	reset_init(&reset, ignore, NULL);
 	debug_exit_init(&debug_exit, on_byte, NULL);
+	fw_start(&queue);
 	return 0;
 }
 
@@ -147,6 +149,7 @@ static int teardown(void **state)
 {
 	(void)state;
 	alarm(0);
+	fixture_teardown();
 	return 0;
 }
 
@@ -174,4 +177,6 @@ static const struct window {
 	{ &reset_kbd_data_io, &reset, 1, 1 },
 	{ &reset_kbd_command_io, &reset, 1, 1 },
 	{ &debug_exit_io, &debug_exit, DEBUG_EXIT_PORTS, 1 },
+	{ &fw_cfg_io, &fw_cfg, FW_CFG_PORTS, 1 },
+	{ &fw_cfg_dma_io, &fw_cfg, FW_CFG_DMA_PORTS, 4 },
 };

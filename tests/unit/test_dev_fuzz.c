@@ -122,7 +122,7 @@ static void step_access(u64 *random)
 	/* Mostly whole registers, with a value that was seen there, but for some bits. */
 	offset = (r >> 20) % w->len;
 	if ((r >> 2 & 3) && w->stride > 1) {
-		offset = (r >> 20) % 0x40 * w->stride;
+		offset = (r >> 20) % MIN(0x40, w->len / w->stride) * w->stride;
 		size = 4;
 	}
 	if (r >> 4 & 1)
@@ -236,6 +236,9 @@ static void step_reset(u64 *random)
 	case 4:
 		uart_reset(&uart);
 		break;
+	case 5:
+		fw_reset(random);
+		break;
 	default:
 		lapic_reset(&apics[0]);
 		lapic_init_virtual_wire(&apics[0]);
@@ -270,9 +273,11 @@ static void test_random_steps(void **state)
 			step_time(&random);
 		check();
 	}
-	print_message("%llu accesses, timers run %llu times\n", (unsigned long long)accesses,
-		      (unsigned long long)timers_run);
-	HOLDS(steps || accesses > 1000000);
+	print_message("%llu accesses, timers run %llu times, %llu transfers in steps\n",
+		      (unsigned long long)accesses, (unsigned long long)timers_run,
+		      (unsigned long long)fw_in_steps);
+	HOLDS(fw_wrote_no_rom());
+	HOLDS(steps || (accesses > 1000000 && fw_in_steps > 100));
 }
 
 int main(void)
