@@ -5,6 +5,7 @@
  * In between the CPU takes no interrupts for a while, now and then: no tick is lost by that.
  */
 #include "tests/guest/lib/clock.h"
+#include "tests/guest/lib/cmos.h"
 #include "tests/guest/lib/lapic.h"
 #include "tests/guest/lib/multiboot.h"
 #include "tests/guest/lib/pic.h"
@@ -15,12 +16,6 @@
 #define PIT_COUNT 4773u
 #define RTC_HZ 256u
 #define RTC_RATE 0x28 /* which is that */
-#define CMOS_INDEX 0x70
-#define CMOS_DATA 0x71
-#define RTC_A 0x0a
-#define RTC_B 0x0b
-#define RTC_C 0x0c
-#define RTC_PERIODIC 0x40
 #define LAPIC_NS 16u /* of a count, divided by 16 */
 #define LEAF_HYPERVISOR 0x40000000u
 #define LEAF_FREQUENCIES 0x40000010u
@@ -66,18 +61,6 @@ static void ticked(struct ticker *ticker, u64 count_ns)
 		ticker->last.at = at;
 		ticker->last.late = late;
 	}
-}
-
-static u8 cmos_read(u8 index)
-{
-	outb(CMOS_INDEX, index);
-	return inb(CMOS_DATA);
-}
-
-static void cmos_write(u8 index, u8 value)
-{
-	outb(CMOS_INDEX, index);
-	outb(CMOS_DATA, value);
 }
 
 static void on_pit(struct trap_frame *frame __unused)

@@ -11,7 +11,7 @@ GUEST_NAMES64 := boot cpuid msr cr pio hlt except paging fpu debugregs lapic mmi
 	exitcode reset hostile_triple hostile_fetch hostile_mmio hostile_ports hostile_msrs \
 	hostile_insns hostile_idt hostile_cr3 hostile_debug hostile_spin hostile_reset \
 	startup ipi smp_touch hostile_smp share late bench dirty fw_cfg drift pvclock \
-	x2apic apic_exits inject
+	x2apic apic_exits inject pic_modes timers
 GUEST_NAMES32 := hello except32 paging32 mmio32 real hostile_starve
 # A guest is NAME.c and, where there are such files, NAME_*.c and NAME_*.S; or other files.
 GUEST_FILES_mmio := mmio mmio64

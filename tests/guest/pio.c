@@ -6,6 +6,7 @@
 #include "tests/guest/pio.h"
 
 #include "tests/guest/lib/clock.h"
+#include "tests/guest/lib/cmos.h"
 #include "tests/guest/lib/desc.h"
 #include "tests/guest/lib/paging64.h"
 #include "tests/guest/lib/pic.h"
@@ -21,8 +22,6 @@
 #define UART_LSR (PORT_COM1 + 5)
 #define UART_MSR (PORT_COM1 + 6)
 
-#define CMOS_INDEX 0x70
-#define CMOS_DATA 0x71
 #define PORT_61 0x61
 
 static void test_absent(void)
@@ -181,12 +180,6 @@ static void test_pit_gate(void)
 	tap_eq(pit_status(2) & 0x80, 0x80, "read-back says the same");
 }
 
-static u8 cmos(u8 index)
-{
-	outb(CMOS_INDEX, index);
-	return inb(CMOS_DATA);
-}
-
 static bool is_bcd(u8 value, u8 most)
 {
 	return (value & 0xf) <= 9 && value >> 4 <= 9 && value <= most;
@@ -196,19 +189,20 @@ static void test_cmos(void)
 {
 	u8 old;
 
-	while (cmos(0x0a) & 0x80)
+	while (cmos_read(0x0a) & 0x80)
 		asm volatile("pause");
-	tap_eq(cmos(0x0d) & 0x80, 0x80, "CMOS: memory and time are valid");
-	tap_eq(cmos(0x0b) & 0x06, 0x02, "the clock is BCD and 24 hours");
-	tap_ok(is_bcd(cmos(0), 0x59) && is_bcd(cmos(2), 0x59) && is_bcd(cmos(4), 0x23),
-	       "time of day: %02x:%02x:%02x", cmos(4), cmos(2), cmos(0));
-	tap_ok(is_bcd(cmos(7), 0x31) && is_bcd(cmos(8), 0x12) && is_bcd(cmos(9), 0x99),
-	       "date: %02x-%02x-%02x", cmos(9), cmos(8), cmos(7));
-	old = cmos(0x60);
-	outb(CMOS_DATA, (u8)~old);
-	tap_eq(cmos(0x60), (u8)~old, "a byte of its memory holds what is written");
-	outb(CMOS_INDEX, 0x60);
-	outb(CMOS_DATA, old);
+	tap_eq(cmos_read(0x0d) & 0x80, 0x80, "CMOS: memory and time are valid");
+	tap_eq(cmos_read(0x0b) & 0x06, 0x02, "the clock is BCD and 24 hours");
+	tap_ok(is_bcd(cmos_read(0), 0x59) && is_bcd(cmos_read(2), 0x59) &&
+		       is_bcd(cmos_read(4), 0x23),
+	       "time of day: %02x:%02x:%02x", cmos_read(4), cmos_read(2), cmos_read(0));
+	tap_ok(is_bcd(cmos_read(7), 0x31) && is_bcd(cmos_read(8), 0x12) &&
+		       is_bcd(cmos_read(9), 0x99),
+	       "date: %02x-%02x-%02x", cmos_read(9), cmos_read(8), cmos_read(7));
+	old = cmos_read(0x60);
+	cmos_write(0x60, (u8)~old);
+	tap_eq(cmos_read(0x60), (u8)~old, "a byte of its memory holds what is written");
+	cmos_write(0x60, old);
 }
 
 static void test_pm_timer(void)

@@ -5,6 +5,7 @@
  * is nothing. pv=shared says that all vCPUs are on one CPU, where they wait for each other.
  */
 #include "tests/guest/lib/clock.h"
+#include "tests/guest/lib/cmos.h"
 #include "tests/guest/lib/multiboot.h"
 #include "tests/guest/lib/smp64.h"
 #include "tests/guest/lib/string.h"
@@ -69,16 +70,10 @@ static void test_nothing(void)
 	}
 }
 
-static u8 cmos(u8 index)
-{
-	outb(0x70, index);
-	return inb(0x71);
-}
-
 static void test_wall_clock(void)
 {
-	u32 year = (u32)(cmos(0x32) >> 4) * 1000 + (cmos(0x32) & 15u) * 100 +
-		   (u32)(cmos(9) >> 4) * 10 + (cmos(9) & 15u);
+	u32 year = (u32)(cmos_read(0x32) >> 4) * 1000 + (cmos_read(0x32) & 15u) * 100 +
+		   (u32)(cmos_read(9) >> 4) * 10 + (cmos_read(9) & 15u);
 	u32 wall_year;
 
 	tap_eq(rdmsr(MSR_WALL_CLOCK), 0, "the wall clock's MSR is 0");
