@@ -55,6 +55,14 @@ def system(request):
     yield from starter(request, request.param.kind, **request.param.config)
 
 
+def whereabouts(machine):
+    """It may end while it is asked; that must not end the tests."""
+    try:
+        return machine.whereabouts()
+    except (Failure, OSError, ValueError) as error:
+        return f"not known: {error!r}"
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
     outcome = yield
@@ -64,7 +72,7 @@ def pytest_runtest_makereport(item, call):
     for one in getattr(item, "machines", ()):
         if one.process.poll() is None:
             one.drain(1)
-            report.sections.append(("where the CPUs are", one.whereabouts()))
+            report.sections.append(("where the CPUs are", whereabouts(one)))
         report.sections.append((f"{one.name}'s command", " ".join(one.command)))
         report.sections.append(("last lines of the console", one.tail()))
         if one.stderr():

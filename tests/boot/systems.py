@@ -54,9 +54,10 @@ def everywhere():
     return [system.parameter(name) for name, system in SYSTEMS.items()]
 
 
-def on(name):
-    """A decorator: the fixture starts machines of this system only."""
-    return pytest.mark.parametrize("system", [SYSTEMS[name].parameter(name)], indirect=True)
+def on(*names):
+    """A decorator: the fixture starts machines of these systems only."""
+    return pytest.mark.parametrize("system", [SYSTEMS[name].parameter(name) for name in names],
+                                   indirect=True)
 
 
 def with_each(argument, values, guest=str):

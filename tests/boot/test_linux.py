@@ -120,6 +120,24 @@ def test_more_vcpus(linux, vcpus, cpus, load):
 
 
 @ON_QEMU
+def test_more_vcpus_without_acpi(linux):
+    """Of the other CPUs and of the I/O APIC's inputs such a kernel learns from the MP tables."""
+    m = linux(vcpus=4, cpus=4, cmdline="console=ttyS0 loglevel=6 acpi=off")
+    command(m, "dmesg | grep -c 'MPTABLE: OEM ID: SILL'", "1")
+    command(m, "nproc", "4")
+    # By input 2, and not by the 8259s, to which Linux turns when no tick has come that way.
+    command(m, "dmesg | grep -c 'TIMER:.* pin1=2 apic2=-1 pin2=-1'", "1")
+    command(m, "grep ' timer$' /proc/interrupts | grep -c IO-APIC", "1")
+    command(m, "grep LOC /proc/interrupts | grep -cw 0", "0")
+    command(m, "awk '/IO-APIC.* ttyS0/ {print ($2+$3+$4+$5 > 0)}' /proc/interrupts", "1")
+    command(m, "dmesg | grep -icE 'BUG:|WARNING: CPU|lockup|stall'", "0")
+    # Without ACPI it cannot switch itself off: all its CPUs halt, which is as good.
+    m.send("poweroff -f\n")
+    m.expect(texts.VM_POWERED_OFF)
+    assert m.wait_exit() == 0
+
+
+@ON_QEMU
 def test_two_kernels(system, linux_kernel, linux_initrd, pae_kernel, pae_initrd):
     """One of 64 bits and one of 32, side by side; a key gives each the console in turn."""
     words = "type=kernel mem=256M smp=2"

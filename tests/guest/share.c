@@ -2,7 +2,8 @@
 /*
  * Takes what CPU time it can get. how=work: counts for one window of time, says what it
  * (name=) has done, and ends; the others go on for ever: spin, pause, exits, timers (that are always due), naps (woken
- * all the time), ipis (its CPUs wake each other). With several CPUs all do the same.
+ * all the time), ipis (its CPUs wake each other), broadcasts (each interrupts all others, itself too, and
+ * a CPU that is not there), x2broadcasts (in x2APIC mode). With several CPUs all do the same.
  */
 #include "tests/guest/lib/smp64.h"
 
@@ -13,8 +14,10 @@
 #include "tests/guest/lib/serial.h"
 #include "tests/guest/lib/tap.h"
 #include "tests/guest/lib/trap.h"
+#include "tests/guest/lib/x2apic.h"
 
 #define VECTOR 0x40u
+#define NOBODY 0x77u /* no CPU has this id, in neither mode */
 #define BATCH 10000u
 #define WINDOW_SHIFT 18u /* 73 ms */
 #define WINDOWS ((PM_TIMER_MASK >> WINDOW_SHIFT) + 1)
@@ -69,6 +72,34 @@ static void ipis(u32 id)
 	}
 }
 
+static void on_x2apic_interrupt(struct trap_frame *frame)
+{
+	(void)frame;
+	x2apic_eoi();
+}
+
+static void broadcasts(void)
+{
+	irq_enable();
+	for (;;) {
+		lapic_write(LAPIC_ICR_LOW, ICR_OTHERS | ICR_ASSERT | VECTOR);
+		lapic_write(LAPIC_ICR_LOW, ICR_ALL | ICR_ASSERT | VECTOR);
+		lapic_write(LAPIC_ICR_HIGH, NOBODY << 24);
+		lapic_write(LAPIC_ICR_LOW, ICR_ASSERT | VECTOR);
+	}
+}
+
+static void x2broadcasts(void)
+{
+	x2apic_enter();
+	irq_enable();
+	for (;;) {
+		x2apic_ipi(0, ICR_OTHERS | ICR_ASSERT | VECTOR);
+		x2apic_ipi(0, ICR_ALL | ICR_ASSERT | VECTOR);
+		x2apic_ipi(NOBODY, ICR_ASSERT | VECTOR);
+	}
+}
+
 static void take(u32 id)
 {
 	switch (how[0]) {
@@ -79,6 +110,8 @@ static void take(u32 id)
 		for (;;)
 			asm volatile("");
 	case 'p':
+		/* Bochs's SVM lets no interrupt end a guest that has them off. */
+		irq_enable();
 		for (;;)
 			asm volatile("pause");
 	case 'e':
@@ -86,6 +119,12 @@ static void take(u32 id)
 			cpuid(0, 0);
 	case 'i':
 		ipis(id);
+		break;
+	case 'b':
+		broadcasts();
+		break;
+	case 'x':
+		x2broadcasts();
 		break;
 	default:
 		timers(how[0] == 'n');
@@ -100,7 +139,7 @@ void guest_main(void)
 	pic_init();
 	lapic_enable();
 	lapic_write(LAPIC_LVT_LINT0, LVT_MASKED);
-	trap_set_handler(VECTOR, on_interrupt);
+	trap_set_handler(VECTOR, how[0] == 'x' ? on_x2apic_interrupt : on_interrupt);
 	print("# taking: %s\n", how);
 	working = smp_count();
 	window = (window_now() + 2) % WINDOWS; /* by then all have begun */
