@@ -92,7 +92,8 @@ void console_write(const char *text, size_t len)
 void console_write_line(const char *text, size_t len)
 {
 	spin_lock(&console_lock);
-	if (last_byte != '\n' && last_byte != '\r')
+	/* Behind a CR too: it is the line it returned in that would be written over. */
+	if (last_byte != '\n')
 		write_text("\n", 1);
 	write_text(text, len);
 	spin_unlock(&console_lock);

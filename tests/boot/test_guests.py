@@ -144,6 +144,13 @@ def test_first_bad_code_is_passed_on(system):
     assert m.wait_code() == 5
 
 
+def test_no_line_is_written_over(machine):
+    """What comes between a guest's CR and LF goes to a line of its own."""
+    m = machine(append="on-idle=debug-exit", modules=[guest("exitcode", "mem=16M", "end=cr")])
+    assert m.wait_code() == 0
+    assert m.lines("^# to be continued$")
+
+
 def test_breakpoints_on_the_hypervisor(machine):
     """A guest's hardware breakpoints never hit in the hypervisor, wherever it puts them."""
     where = symbols()
