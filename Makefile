@@ -106,7 +106,7 @@ FORCE:
 UNIT := $(BUILD)/unit
 HOST_SRCS := $(sort $(filter-out mm/host_tables.c lib/string.c dev/platform%.c, \
 	$(wildcard mm/*.c lib/*.c dev/*.c arch/acpi_parse*.c \
-	arch/feature_set.c arch/font.c arch/framebuffer.c arch/screen.c boot/display.c \
+	arch/console.c arch/feature_set.c arch/font.c arch/framebuffer.c arch/screen.c boot/display.c \
 	boot/options.c shell/mux.c boot/multiboot*.c arch/clock_sources.c arch/tsc_skew.c boot/memory_map.c \
 	$(addprefix vm/,timer.c runq.c kick.c sched_home.c sched_move.c guest_tsc.c io.c paging.c insn*.c emulate*.c interp.c interp_*.c config*.c \
 	loader*.c bzimage*.c mbguest.c mbinfo.c guest_e820.c pv*.c) \

@@ -1,90 +1,66 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Serial port and screen output. See console.h.
+ * Output to serial port and screen. See console.h.
  */
 #include "arch/console.h"
 
-#include "arch/cpu.h"
 #include "arch/lock.h"
-#include "arch/percpu.h"
 #include "arch/screen.h"
-#include "lib/string.h"
+#include "arch/serial_port.h"
 
-#define UART_DATA 0
-#define UART_IER 1
-#define UART_FCR 2
-#define UART_LCR 3
-#define UART_MCR 4
-#define UART_LSR 5
-#define UART_SCRATCH 7
-#define LSR_DATA_READY 0x01
-#define LSR_THR_EMPTY 0x20
-#define UART_CLOCK 115200u
-/* A port that never becomes ready must not stop the machine: about 10 ms of polling. */
-#define TX_POLLS 10000u
+#define LINE_MAX 160u
 
-static u16 serial_port __ro_after_init;
-static bool serial_works __ro_after_init;
 static struct spinlock console_lock = SPINLOCK(LOCK_LOG);
 static u8 last_byte = '\n'; /* [console_lock] */
-
-void console_init(u16 port, u32 baud)
-{
-	serial_port = port;
-	serial_works = false;
-	if (!port)
-		return;
-	if (baud) {
-		u16 divisor = (u16)MAX(UART_CLOCK / baud, 1u);
-
-		outb((u16)(port + UART_IER), 0);
-		outb((u16)(port + UART_LCR), 0x80);
-		outb((u16)(port + UART_DATA), (u8)divisor);
-		outb((u16)(port + UART_IER), (u8)(divisor >> 8));
-		outb((u16)(port + UART_LCR), 0x03); /* 8N1 */
-		outb((u16)(port + UART_FCR), 0x07);
-		outb((u16)(port + UART_MCR), 0x0b); /* DTR, RTS, interrupt gate */
-	}
-	outb((u16)(port + UART_SCRATCH), 0x5a);
-	serial_works = inb((u16)(port + UART_SCRATCH)) == 0x5a;
-}
-
-bool console_present(void)
-{
-	return serial_works;
-}
-
-static void serial_put(u8 byte)
-{
-	for (u32 i = 0; i < TX_POLLS; i++) {
-		if (inb((u16)(serial_port + UART_LSR)) & LSR_THR_EMPTY)
-			break;
-		cpu_relax();
-	}
-	outb((u16)(serial_port + UART_DATA), byte);
-}
-
-static void put(u8 byte)
-{
-	if (serial_works)
-		serial_put(byte);
-	screen_put(byte);
-	last_byte = byte;
-}
+static char guest_line[LINE_MAX]; /* [console_lock] what a guest has written of its line */
+static u32 guest_line_len; /* [console_lock] LINE_MAX + 1: more than fits */
 
 static void write_text(const char *text, size_t len)
 {
 	for (size_t i = 0; i < len; i++) {
 		if (text[i] == '\n')
-			put('\r');
-		put((u8)text[i]);
+			serial_port_put('\r');
+		serial_port_put((u8)text[i]);
+		screen_put((u8)text[i]);
+		last_byte = (u8)text[i];
 	}
+	screen_flush();
+}
+
+/* Without a serial port guests have the screen. */
+static void put_raw(u8 byte)
+{
+	if (serial_port_present())
+		serial_port_put(byte);
+	else
+		screen_put(byte);
+	last_byte = byte;
+}
+
+static void guest_line_add(char c)
+{
+	if (c == '\n' || c == '\r')
+		guest_line_len = 0;
+	else if (guest_line_len < LINE_MAX)
+		guest_line[guest_line_len++] = c;
+	else
+		guest_line_len = LINE_MAX + 1;
+}
+
+/* A line that is too long is not written again. */
+static void guest_line_again(void)
+{
+	if (guest_line_len > LINE_MAX)
+		return;
+	for (u32 i = 0; i < guest_line_len; i++)
+		put_raw((u8)guest_line[i]);
 	screen_flush();
 }
 
 void console_write(const char *text, size_t len)
 {
 	spin_lock(&console_lock);
+	guest_line_len = 0;
 	write_text(text, len);
 	spin_unlock(&console_lock);
 }
@@ -96,50 +72,26 @@ void console_write_line(const char *text, size_t len)
 	if (last_byte != '\n')
 		write_text("\n", 1);
 	write_text(text, len);
+	guest_line_again();
 	spin_unlock(&console_lock);
 }
 
-void console_write_raw(const char *text, size_t len)
+void console_write_guest(u8 byte)
 {
 	spin_lock(&console_lock);
-	for (size_t i = 0; i < len; i++) {
-		if (serial_works)
-			serial_put((u8)text[i]);
-		else
-			screen_put((u8)text[i]);
-		last_byte = (u8)text[i];
-	}
+	put_raw(byte);
+	guest_line_add((char)byte);
 	screen_flush();
 	spin_unlock(&console_lock);
 }
 
-int console_getc(void)
+void console_end_guest_line(void)
 {
-	if (!serial_works || !(inb((u16)(serial_port + UART_LSR)) & LSR_DATA_READY))
-		return -1;
-	return inb((u16)(serial_port + UART_DATA));
-}
-
-void console_irq_enable(void)
-{
-	if (serial_works)
-		outb((u16)(serial_port + UART_IER), 0x01);
-}
-
-int console_irq(void)
-{
-	if (!serial_works)
-		return -1;
-	switch (serial_port) {
-	case 0x3f8:
-	case 0x3e8:
-		return 4;
-	case 0x2f8:
-	case 0x2e8:
-		return 3;
-	default:
-		return -1;
-	}
+	spin_lock(&console_lock);
+	if (guest_line_len)
+		write_text("\n", 1);
+	guest_line_len = 0;
+	spin_unlock(&console_lock);
 }
 
 void console_write_screen(const char *text, size_t len)

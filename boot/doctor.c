@@ -5,10 +5,10 @@
 #include "boot/doctor.h"
 
 #include "arch/clock.h"
-#include "arch/console.h"
 #include "arch/direct_map.h"
 #include "arch/features.h"
 #include "arch/log.h"
+#include "arch/serial_port.h"
 #include "boot/doctor_lines.h"
 #include "boot/machine.h"
 #include "boot/memory.h"
@@ -55,7 +55,7 @@ static void serial(const struct options *options)
 	}
 	if (!options->console_port)
 		doctor_say(DOCTOR_WARN, "serial port: none, %s", serial_how());
-	else if (console_present())
+	else if (serial_port_present())
 		doctor_say(DOCTOR_OK, "serial port: %x, %s (%s)", options->console_port, speed,
 			   serial_how());
 	else

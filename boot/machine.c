@@ -7,13 +7,13 @@
 #include "arch/acpi_parse.h"
 #include "arch/apic.h"
 #include "arch/clock.h"
-#include "arch/console.h"
 #include "arch/cpu.h"
 #include "arch/direct_map.h"
 #include "arch/features.h"
 #include "arch/ioapic.h"
 #include "arch/percpu.h"
 #include "arch/power.h"
+#include "arch/serial_port.h"
 #include "arch/traps.h"
 #include "boot/memory.h"
 #include "boot/serial.h"
@@ -182,13 +182,13 @@ void machine_start_cpus(u32 limit)
 
 void machine_route_console(void)
 {
-	int irq = console_irq();
+	int irq = serial_port_irq();
 	struct serial_interrupt spcr;
 	u32 gsi;
 	bool level = false, low = false;
 
 	if (irq < 0) {
-		if (!console_present() || !serial_interrupt(&spcr))
+		if (!serial_port_present() || !serial_interrupt(&spcr))
 			return;
 		irq = spcr.isa ? (int)spcr.number : -1;
 		/* As buses other than ISA have it. */
@@ -207,5 +207,5 @@ void machine_route_console(void)
 	if (ioapic_route(gsi, VECTOR_CONSOLE, cpus[0]->apic_id, level, low))
 		log_warn("console: no I/O APIC has its interrupt %u: no input", gsi);
 	else
-		console_irq_enable();
+		serial_port_irq_enable();
 }

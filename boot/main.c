@@ -4,7 +4,6 @@
  * Every step that can fail says why in one line, and the machine halts.
  */
 #include "arch/clock.h"
-#include "arch/console.h"
 #include "arch/cpu.h"
 #include "arch/direct_map.h"
 #include "arch/features.h"
@@ -13,6 +12,7 @@
 #include "arch/panic.h"
 #include "arch/percpu.h"
 #include "arch/power.h"
+#include "arch/serial_port.h"
 #include "arch/traps.h"
 #include "boot/bootinfo.h"
 #include "boot/display.h"
@@ -94,14 +94,14 @@ static void start_console(u32 magic, u32 info_addr)
 	int err;
 
 	options_parse(&options, "", 0);
-	console_init(options.console_port, options.console_baud);
+	serial_port_init(options.console_port, options.console_baud);
 	err = boot_info_parse(&info, magic, HPA(info_addr), &access);
 	display_init(err ? NULL : &info);
 	if (err)
 		refuse("it was not started by a multiboot 1 or 2 loader");
 	options_parse(&options, info.cmdline, strlen(info.cmdline));
 	serial_choose(&options, &info, map_low);
-	console_init(options.console_port, options.console_baud);
+	serial_port_init(options.console_port, options.console_baud);
 	log_set_level(options.log);
 }
 

@@ -10,6 +10,7 @@
 #include "arch/apic.h"
 #include "arch/console.h"
 #include "arch/percpu.h"
+#include "arch/serial_port.h"
 #include "arch/traps.h"
 #include "lib/log.h"
 #include "lib/printf.h"
@@ -35,18 +36,13 @@ static bool shell_is_open; /* [mux_lock] */
 static u8 escape_char;
 static u8 input[INPUT_SIZE]; /* [mux_lock] for the focus */
 static u32 input_first, input_count; /* [mux_lock] */
-static char front[LINE_SIZE]; /* [mux_lock] the line that the focus is in */
-static u32 front_used; /* [mux_lock] LINE_SIZE + 1: more than fits */
 
 void mux_init(u8 escape)
 {
 	escape_char = escape;
 }
 
-/*
- * A whole line of a guest that is not the focus. It is put between the lines of the focus: the line that
- * the focus is in, a prompt perhaps, is written again after it.
- */
+/* A whole line of a guest that is not the focus. */
 static void line_flush(struct vm *vm, struct guest_console *con)
 {
 	char text[LINE_SIZE + VM_NAME_MAX + 4];
@@ -55,27 +51,13 @@ static void line_flush(struct vm *vm, struct guest_console *con)
 
 	con->line_used = 0;
 	console_write_line(text, len);
-	if (!shell_is_open && front_used <= LINE_SIZE)
-		console_write_raw(front, front_used);
-}
-
-/* Part of the focus's own output. */
-static void focus_write(char c)
-{
-	console_write_raw(&c, 1);
-	if (c == '\n' || c == '\r')
-		front_used = 0;
-	else if (front_used < LINE_SIZE)
-		front[front_used++] = c;
-	else
-		front_used = LINE_SIZE + 1; /* too long to write again */
 }
 
 /* Of the guest in front: to the port, or kept while the shell has it. */
 static void focus_output(struct guest_console *con, u8 byte)
 {
 	if (!shell_is_open)
-		focus_write((char)byte);
+		console_write_guest(byte);
 	else if (con)
 		con->kept[con->kept_bytes++ % KEPT_SIZE] = (char)byte;
 }
@@ -114,7 +96,7 @@ static void focus_set(struct vm *vm)
 	while (old && take_kept(old, &next, &byte))
 		line_add(focus, old, byte);
 	focus = vm;
-	input_count = front_used = 0;
+	input_count = 0;
 	if (!con)
 		return;
 	for (u32 i = 0; i < con->line_used; i++)
@@ -191,7 +173,7 @@ void mux_poll(void)
 {
 	int c;
 
-	while ((c = console_getc()) >= 0)
+	while ((c = serial_port_getc()) >= 0)
 		typed((u8)c);
 	vm_for_each(feed_focus, NULL);
 }
@@ -221,7 +203,6 @@ void mux_open_shell(void)
 	spin_lock(&mux_lock);
 	was_open = shell_is_open;
 	shell_is_open = true;
-	front_used = 0;
 	if (focus && focus->console)
 		((struct guest_console *)focus->console)->kept_bytes = 0;
 	spin_unlock(&mux_lock);
@@ -243,7 +224,7 @@ static void replay_kept(struct guest_console *con)
 	u8 byte;
 
 	while (take_kept(con, &next, &byte))
-		focus_write((char)byte);
+		console_write_guest(byte);
 }
 
 bool mux_close_shell(void)
@@ -346,8 +327,9 @@ static void mux_closed(struct vm *vm)
 	if (con && vm == focus && shell_is_open)
 		replay_kept(con);
 	if (vm == focus) {
+		console_end_guest_line();
 		focus = NULL;
-		input_count = front_used = 0;
+		input_count = 0;
 	}
 	spin_unlock(&mux_lock);
 	kfree(con, sizeof(*con));

@@ -69,7 +69,7 @@ static void run_line(void)
 static void erase(u32 count)
 {
 	for (; count && line_len; count--, line_len--)
-		console_write_raw("\b \b", 3);
+		console_write("\b \b", 3);
 }
 
 static void leave(void)
@@ -101,6 +101,6 @@ void shell_input(u8 byte, u8 escape)
 		erase(line_len);
 	} else if (byte >= ' ' && byte < KEY_DELETE && line_len < LINE_MAX) {
 		line[line_len++] = (char)byte;
-		console_write_raw((const char *)&byte, 1);
+		console_write((const char *)&byte, 1);
 	}
 }
