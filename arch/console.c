@@ -7,6 +7,7 @@
 #include "arch/lock.h"
 #include "arch/screen.h"
 #include "arch/serial_port.h"
+#include "lib/escape.h"
 
 #define LINE_MAX 160u
 
@@ -14,6 +15,7 @@ static struct spinlock console_lock = SPINLOCK(LOCK_LOG);
 static u8 last_byte = '\n'; /* [console_lock] */
 static char guest_line[LINE_MAX]; /* [console_lock] what a guest has written of its line */
 static u32 guest_line_len; /* [console_lock] LINE_MAX + 1: more than fits */
+static enum escape_state guest_escape; /* [console_lock] */
 
 static void write_text(const char *text, size_t len)
 {
@@ -37,8 +39,11 @@ static void put_raw(u8 byte)
 	last_byte = byte;
 }
 
+/* Without escape sequences: what they ask of the terminal is not to be answered twice. */
 static void guest_line_add(char c)
 {
+	if (escape_has(&guest_escape, (u8)c))
+		return;
 	if (c == '\n' || c == '\r')
 		guest_line_len = 0;
 	else if (guest_line_len < LINE_MAX)

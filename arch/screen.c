@@ -5,6 +5,7 @@
 #include "arch/screen.h"
 
 #include "arch/font.h"
+#include "lib/escape.h"
 #include "lib/string.h"
 
 #define VGA_COLUMNS 80u
@@ -15,10 +16,6 @@
 #define MAX_COLUMNS 160u
 #define MAX_ROWS 64u
 #define FEW_ROWS 12u
-
-#define ESCAPE 0x1b
-
-enum escape_state { TEXT, AFTER_ESCAPE, IN_SEQUENCE };
 
 static struct {
 	u32 columns, rows; /* 0: no screen */
@@ -136,28 +133,9 @@ static void put_character(u8 character)
 	changed(screen.row, screen.row + 1);
 }
 
-/* True when the byte belongs to an escape sequence: ESC, and with [ all up to a letter. */
-static bool is_escape(u8 byte)
-{
-	switch (screen.escape) {
-	case TEXT:
-		if (byte == ESCAPE)
-			screen.escape = AFTER_ESCAPE;
-		return byte == ESCAPE;
-	case AFTER_ESCAPE:
-		screen.escape = byte == '[' ? IN_SEQUENCE : TEXT;
-		return true;
-	case IN_SEQUENCE:
-		if (byte >= '@')
-			screen.escape = TEXT;
-		return true;
-	}
-	return false;
-}
-
 void screen_put(u8 byte)
 {
-	if (!screen.columns || is_escape(byte))
+	if (!screen.columns || escape_has(&screen.escape, byte))
 		return;
 	if (byte == '\n')
 		next_line();

@@ -12,6 +12,7 @@
 #include "arch/percpu.h"
 #include "arch/serial_port.h"
 #include "arch/traps.h"
+#include "lib/escape.h"
 #include "lib/log.h"
 #include "lib/printf.h"
 #include "lib/string.h"
@@ -28,6 +29,7 @@ struct guest_console {
 	u64 kept_bytes; /* [mux_lock] ever since the shell was opened */
 	char line[LINE_SIZE]; /* [mux_lock] a line of a guest that is not the focus */
 	u32 line_used;
+	enum escape_state line_escape; /* [mux_lock] what it has of sequences is left out */
 };
 
 static struct spinlock mux_lock = SPINLOCK(LOCK_CONSOLE);
@@ -64,6 +66,8 @@ static void focus_output(struct guest_console *con, u8 byte)
 
 static void line_add(struct vm *vm, struct guest_console *con, u8 byte)
 {
+	if (escape_has(&con->line_escape, byte))
+		return;
 	if (byte == '\n' || con->line_used == LINE_SIZE)
 		line_flush(vm, con);
 	if (byte >= ' ')

@@ -177,9 +177,10 @@ static void test_log(void **state)
 	says(other, "other\n");
 	says(front, "1\n");
 	expect("1..\n[0.1] one\n1..2\nvm1| other\n1..21\n");
-	says(front, "gone on with\b \b");
+	/* A question to the terminal is asked once. */
+	says(front, "# \x1b[6nls\b \b");
 	logs("[0.2] two\n");
-	expect("gone on with\b \b\n[0.2] two\ngone on with\b \b");
+	expect("# \x1b[6nls\b \b\n[0.2] two\n# ls\b \b");
 	/* One that it has returned in is whole. */
 	says(front, "\r");
 	logs("[0.3] three\n");
@@ -205,9 +206,9 @@ static void test_lines_of_others(void **state)
 	says(other, "one\r\n");
 	expect("vm1| one\n");
 	says(front, "login: ");
-	says(other, "\x1btwo");
+	says(other, "\x1b[1;31mt\x1b[0m\x1b=w\x1b[5o");
 	expect("login: ");
-	says(other, "\r\n\n");
+	says(other, "o\x1b[5\r\n\n");
 	expect("\nvm1| two\nlogin: \nvm1| \nlogin: ");
 	says(front, "me\r\n");
 	says(other, "three\n");
