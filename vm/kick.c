@@ -41,14 +41,16 @@ void cpu_wake(struct percpu *cpu)
 /*
  * A vCPU that wakes up another one of its VM mostly waits for an answer then: if the other one sleeps
  * on its CPU it gives that away, and the main loop makes it so when the turn ends. False: this is no
- * vCPU's turn, or not one of that VM (which is loaded, then), or the turn is given away already.
+ * vCPU's turn, or not one of that VM (which is loaded, then), or others wait for the CPU, or the turn
+ * is given away already.
  */
 static bool hand_over(const struct percpu *cpu, struct vcpu *vcpu)
 {
 	struct sched *sched = cpu->sched;
 	struct vcpu *giver = sched->current;
 
-	if (!cpu->space || !giver || giver->vm != vcpu->vm || sched->heir)
+	if (!cpu->space || !giver || giver->vm != vcpu->vm || sched->heir ||
+	    atomic_load(&sched->runq.count))
 		return false;
 	sched->heir = vcpu;
 	giver->yields = true;

@@ -97,6 +97,7 @@ static void begin_to_wait(struct sched *sched, struct vcpu *vcpu)
 static void begin_turn(struct sched *sched, struct vcpu *vcpu, u64 now)
 {
 	share_begin(&vcpu->share, now);
+	vcpu->yields = false;
 	sched->current = vcpu;
 	atomic_xchg(&vcpu->place, (u32)VCPU_RUNS);
 }
@@ -194,8 +195,9 @@ static bool steps_back(struct sched *sched, struct vcpu *vcpu, u64 now)
 }
 
 /*
- * The short way from current to its heir, while nobody else wants anything of this CPU. False: the
- * heir is looked after as any other.
+ * The short way from current to its heir, while nobody else wants anything of this CPU: nobody waited
+ * when it was made the heir, and none has been put into the queue since. False: the heir is looked
+ * after as any other.
  */
 static bool hand_over(struct sched *sched, u64 now)
 {
@@ -205,7 +207,7 @@ static bool hand_over(struct sched *sched, u64 now)
 		return false;
 	spin_lock(&sched->lock);
 	/* It may have been put aside, or be about to come, or be in there still. */
-	if (list_empty(&heir->node) || !list_empty(&sched->incoming) || runq_first(&sched->runq)) {
+	if (list_empty(&heir->node) || !list_empty(&sched->incoming)) {
 		spin_unlock(&sched->lock);
 		return false;
 	}
@@ -217,7 +219,6 @@ static bool hand_over(struct sched *sched, u64 now)
 	runq_credit(&sched->runq, &heir->share);
 	begin_turn(sched, heir, now);
 	spin_unlock(&sched->lock);
-	old->yields = false;
 	return true;
 }
 

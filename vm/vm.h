@@ -73,7 +73,7 @@ struct vcpu {
 	bool window; /* [self] an interrupt or NMI waits for the guest to be able to take it */
 	bool halted; /* [self] in HLT, or waiting for a start-up IPI */
 	bool is_loaded; /* [atomic] its state is in its home CPU */
-	bool yields; /* [self] it waits for something, in a loop: others first */
+	bool yields; /* [self] others first: it waits for something in a loop, or gives its CPU away */
 	bool between; /* [self] an exit came between two instructions, not by one */
 	u32 signals; /* [devices] SIGNAL_*: those that its CPU has not seen to */
 	u8 start_page; /* [devices] of SIGNAL_START: the 4 KiB page to start at */

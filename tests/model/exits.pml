@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Handlers of exits against tlb_wait_for_exits() (mm/tlb.c), with vcpu_run() (vm/exits.c) and
+ * Handlers of exits against tlb_wait_for_exits() (mm/tlb.c), with run() (vm/sched.c) and
  * vcpu_may_enter() (vm/vm.h): as tlb.pml is for rounds. A handler finds something in a table of
  * its VM, and uses it until the CPU enters again or stops running the VM. CPU 0 takes turns at two
  * VMs, and may have something to handle before it first enters. CPU 2 takes an entry out

@@ -39,7 +39,7 @@
 byte tree = 3; /* translations that are in the tables */
 byte freed; /* those whose removal has returned: their pages may be anything by now */
 
-/* ---- stays in a guest: vcpu_run(), vcpu_may_enter() ----------------------------------------- */
+/* ---- stays in a guest: run(), vcpu_may_enter() ---------------------------------------------- */
 
 inline count_entry()
 {

@@ -224,6 +224,10 @@ static void test_no_hand_over(void **state)
 	cpus[0]->space = NULL;
 	vcpu_kick(&vcpu, REQUEST_EVENT);
 	check_handed_over(false);
+	begin_turn_of(&vm);
+	scheds[0].runq.count = 1;
+	vcpu_kick(&vcpu, REQUEST_EVENT);
+	check_handed_over(false);
 }
 
 /* A CPU that does nothing can take the giver or the other one: both run then. */
