@@ -14,6 +14,9 @@
 #define LEAF1_ECX_OSXSAVE BIT(27)
 #define LEAF1_ECX_HYPERVISOR BIT(31)
 #define LEAF1_ECX_XSAVE BIT(26)
+/* What comes with XSAVE: FMA, AVX, F16C; and AVX2. */
+#define LEAF1_ECX_BY_XSAVE (B(12) | B(28) | B(29))
+#define LEAF7_EBX_BY_XSAVE B(5)
 #define CLFLUSH_LINE 0x0000ff00u
 #define LINEAR_BITS 48u
 #define TOPOLOGY_THREADS 1u
@@ -201,6 +204,10 @@ void cpuid_table_init(struct cpuid_table *table, u32 vcpus)
 	if (!cpu_features.rdtscp) { /* the CPU may have it, but not for guests */
 		table->extended[1].edx &= ~(u32)EXT1_EDX_RDTSCP;
 		table->basic[7].ecx &= ~(u32)LEAF7_ECX_RDPID;
+	}
+	if (!cpu_features.xsave) { /* likewise: its state would not be switched */
+		table->basic[1].ecx &= ~((u32)LEAF1_ECX_XSAVE | LEAF1_ECX_BY_XSAVE);
+		table->basic[7].ebx &= ~LEAF7_EBX_BY_XSAVE;
 	}
 	xsave_leaf(table);
 	allowed_bits(table);
