@@ -10,12 +10,22 @@
 #include "lib/escape.h"
 
 #define LINE_MAX 160u
+#define CANCEL 0x18 /* the terminal forgets the escape sequence that it is in */
 
 static struct spinlock console_lock = SPINLOCK(LOCK_LOG);
 static u8 last_byte = '\n'; /* [console_lock] */
-static char guest_line[LINE_MAX]; /* [console_lock] what a guest has written of its line */
-static u32 guest_line_len; /* [console_lock] LINE_MAX + 1: more than fits */
-static enum escape_state guest_escape; /* [console_lock] */
+
+/*
+ * What a guest has written of its line, to be written again where something came in between: without
+ * escape sequences, as what they ask of the terminal is not to be answered twice, but for one that is
+ * not complete.
+ */
+static struct {
+	char bytes[LINE_MAX];
+	u32 len; /* LINE_MAX + 1: more than fits */
+	u32 escape_at; /* where the sequence begins that it is in */
+	enum escape_state escape;
+} guest_line; /* [console_lock] */
 
 static void write_text(const char *text, size_t len)
 {
@@ -39,33 +49,58 @@ static void put_raw(u8 byte)
 	last_byte = byte;
 }
 
-/* Without escape sequences: what they ask of the terminal is not to be answered twice. */
+static void guest_line_forget(void)
+{
+	guest_line.len = 0;
+	guest_line.escape = ESCAPE_NONE;
+}
+
+static void guest_line_append(char c)
+{
+	if (guest_line.len < LINE_MAX)
+		guest_line.bytes[guest_line.len++] = c;
+	else
+		guest_line.len = LINE_MAX + 1;
+}
+
+/* What comes next is not the rest of a guest's escape sequence. */
+static void cancel_escape(void)
+{
+	if (guest_line.escape != ESCAPE_NONE)
+		put_raw(CANCEL);
+}
+
 static void guest_line_add(char c)
 {
-	if (escape_has(&guest_escape, (u8)c))
-		return;
+	bool in = guest_line.escape != ESCAPE_NONE;
+	bool part = escape_has(&guest_line.escape, (u8)c);
+	bool in_now = guest_line.escape != ESCAPE_NONE;
+
+	if (in && !in_now)
+		guest_line.len = guest_line.escape_at;
+	else if (!in && in_now)
+		guest_line.escape_at = guest_line.len;
 	if (c == '\n' || c == '\r')
-		guest_line_len = 0;
-	else if (guest_line_len < LINE_MAX)
-		guest_line[guest_line_len++] = c;
-	else
-		guest_line_len = LINE_MAX + 1;
+		guest_line.len = 0;
+	else if (in_now || (!part && ((u8)c >= ' ' || c == '\b' || c == '\t')))
+		guest_line_append(c);
 }
 
 /* A line that is too long is not written again. */
 static void guest_line_again(void)
 {
-	if (guest_line_len > LINE_MAX)
+	if (guest_line.len > LINE_MAX)
 		return;
-	for (u32 i = 0; i < guest_line_len; i++)
-		put_raw((u8)guest_line[i]);
+	for (u32 i = 0; i < guest_line.len; i++)
+		put_raw((u8)guest_line.bytes[i]);
 	screen_flush();
 }
 
 void console_write(const char *text, size_t len)
 {
 	spin_lock(&console_lock);
-	guest_line_len = 0;
+	cancel_escape();
+	guest_line_forget();
 	write_text(text, len);
 	spin_unlock(&console_lock);
 }
@@ -73,6 +108,7 @@ void console_write(const char *text, size_t len)
 void console_write_line(const char *text, size_t len)
 {
 	spin_lock(&console_lock);
+	cancel_escape();
 	/* Behind a CR too: it is the line it returned in that would be written over. */
 	if (last_byte != '\n')
 		write_text("\n", 1);
@@ -93,9 +129,10 @@ void console_write_guest(u8 byte)
 void console_end_guest_line(void)
 {
 	spin_lock(&console_lock);
-	if (guest_line_len)
+	cancel_escape();
+	if (guest_line.len && last_byte != '\n')
 		write_text("\n", 1);
-	guest_line_len = 0;
+	guest_line_forget();
 	spin_unlock(&console_lock);
 }
 

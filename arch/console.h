@@ -9,7 +9,7 @@
 #include "arch/framebuffer.h"
 #include "lib/types.h"
 
-/* Write text; '\n' becomes "\r\n". */
+/* Write text; '\n' becomes "\r\n". A guest that was in a line begins a new one. */
 void console_write(const char *text, size_t len);
 
 /*

@@ -68,7 +68,7 @@ static void line_add(struct vm *vm, struct guest_console *con, u8 byte)
 {
 	if (escape_has(&con->line_escape, byte))
 		return;
-	if (byte == '\n' || con->line_used == LINE_SIZE)
+	if (byte == '\n' || (byte >= ' ' && con->line_used == LINE_SIZE))
 		line_flush(vm, con);
 	if (byte >= ' ')
 		con->line[con->line_used++] = (char)byte;
@@ -97,6 +97,8 @@ static void focus_set(struct vm *vm)
 	u64 next = 0;
 	u8 byte;
 
+	if (old)
+		old->line_escape = ESCAPE_NONE; /* of when it was in the background before */
 	while (old && take_kept(old, &next, &byte))
 		line_add(focus, old, byte);
 	focus = vm;
@@ -207,8 +209,6 @@ void mux_open_shell(void)
 	spin_lock(&mux_lock);
 	was_open = shell_is_open;
 	shell_is_open = true;
-	if (focus && focus->console)
-		((struct guest_console *)focus->console)->kept_bytes = 0;
 	spin_unlock(&mux_lock);
 	if (was_open)
 		return;
@@ -328,7 +328,7 @@ static void mux_closed(struct vm *vm)
 	spin_lock(&mux_lock);
 	if (con && vm != focus && con->line_used)
 		line_flush(vm, con);
-	if (con && vm == focus && shell_is_open)
+	if (con && vm == focus)
 		replay_kept(con);
 	if (vm == focus) {
 		console_end_guest_line();

@@ -181,6 +181,13 @@ static void test_log(void **state)
 	says(front, "# \x1b[6nls\b \b");
 	logs("[0.2] two\n");
 	expect("# \x1b[6nls\b \b\n[0.2] two\n# ls\b \b");
+	/* One that is broken up is cancelled, and begun again; of a whole one nothing is left. */
+	says(front, "\r\x1b[3");
+	logs("[0.2] two\n");
+	says(front, "1mred\x1b(B\x1b]0;title\a\x05\x1b]1;t\x1b\\!");
+	logs("[0.2] two\n");
+	expect("\x1b[3\x18\n[0.2] two\n\x1b[31mred\x1b(B\x1b]0;title\a\x05\x1b]1;t\x1b\\!\n"
+	       "[0.2] two\nred!");
 	/* One that it has returned in is whole. */
 	says(front, "\r");
 	logs("[0.3] three\n");
