@@ -2,13 +2,15 @@
 /*
  * Port accesses of the guest. A port without a device reads as all ones and swallows writes.
  */
+#include "arch/clock.h"
 #include "arch/cpu.h"
 #include "lib/err.h"
 #include "vm/desc.h"
 #include "vm/skip.h"
 
-/* Elements of a REP INS or OUTS done in one exit: then the host looks around again. */
+/* Elements of a REP INS or OUTS done in one exit, and how long at most: then the host looks around again. */
 #define STRING_BATCH 512u
+#define STRING_NS NS_PER_MS /* a byte for the console can take that, by a slow port */
 
 static u64 port_read(struct vm *vm, u16 port, unsigned int size)
 {
@@ -108,7 +110,7 @@ static void exit_io_string(struct vcpu *vcpu, const struct vm_exit *exit)
 	struct fetch_state state;
 	struct insn insn;
 	struct segment segment;
-	u64 *index, delta, addr_mask;
+	u64 *index, delta, addr_mask, end = clock_ns() + STRING_NS;
 	u8 seg;
 
 	if (vcpu_fetch(vcpu, exit, &insn, &state))
@@ -118,7 +120,7 @@ static void exit_io_string(struct vcpu *vcpu, const struct vm_exit *exit)
 	get_segment(vcpu, &state, seg, &segment);
 	delta = vcpu->regs.rflags & RFLAGS_DF ? -(u64)exit->io.size : exit->io.size;
 	addr_mask = size_mask(insn.addrsize);
-	for (u32 i = 0; i < STRING_BATCH; i++) {
+	for (u32 i = 0; i < STRING_BATCH && (!i || clock_ns() < end); i++) {
 		u64 offset = *index & addr_mask, linear = segment.base + offset;
 
 		if (exit->io.rep && !(gpr[GPR_RCX] & addr_mask))
