@@ -125,6 +125,7 @@ static const struct backend *choose_backend(void)
 /*
  * Bochs, seen in 2.7: where a host interrupt comes while a virtual one waits for the guest's
  * RFLAGS.IF, it delivers the virtual one, IF or not. Linux then waits for locks that it holds itself.
+ * That is its VMX; with SVM the CPU has no interrupts to deliver.
  * It is known by its firmware, which QEMU has too, but QEMU says that it is no real machine.
  */
 static bool help_with_apics(void)

@@ -28,6 +28,7 @@ void vcpu_reset(struct vcpu *vcpu)
 	memset(vcpu->fpu, 0, fpu_area_size());
 	fpu_area_init(vcpu->fpu);
 	pv_vcpu_reset(vcpu);
+	vcpu->apic_useful = vcpu->apic_helps & BIT(APIC_X2APIC);
 	backend->vcpu_reset(vcpu);
 }
 

@@ -70,7 +70,6 @@ int vmx_apic_create(struct vcpu *vcpu)
 		return 0;
 	vcpu->apic_page = kzalloc(PAGE_SIZE);
 	vcpu->apic_helps = helps;
-	vcpu->apic_useful = helps & 1u << APIC_X2APIC;
 	return vcpu->apic_page ? 0 : E_NOMEM;
 }
 
