@@ -67,10 +67,15 @@ def test_tables_are_changed_under_a_guest(system, words):
 
 def test_counters(machine):
     m = shell_beside(machine, "dirty", "mem=64M pages=2m", "control block at " + CONTROL)
+    while int(record(ask(m, "vm")[0])["pages_2m"]) <= 4:
+        pass  # how far the guest has got is up to the emulator
+    ask(m, "pause d")
+    m.drain(0.3)
     vm, mmu, tlb = (record(line) for line in ask(m, "vm"))
+    ask(m, "resume d")
     assert int(vm["pf_taken"]) == int(vm["pf_fixed"]) + int(vm["pf_spurious"])
     # A first mapping takes no round, a split that says the same neither.
-    assert int(vm["pages_2m"]) > 4 and tlb["remote_tlb_flush"] == "0"
+    assert tlb["remote_tlb_flush"] == "0"
     ask(m, "tree d split")
     vm, mmu, tlb = (record(line) for line in ask(m, "vm"))
     assert int(mmu["splits"]) > 4 and tlb["remote_tlb_flush"] == "0"
