@@ -28,7 +28,7 @@ static inline enum escape_state escape_next(enum escape_state state, u8 byte)
 
 /*
  * One byte after the other: does it belong to a sequence? *state is ESCAPE_NONE at first. Another control
- * character breaks a sequence off.
+ * character breaks a sequence off, and is itself, BEL too, no text.
  */
 static inline bool escape_has(enum escape_state *state, u8 byte)
 {
@@ -37,10 +37,8 @@ static inline bool escape_has(enum escape_state *state, u8 byte)
 	*state = ESCAPE_NONE;
 	if (byte == 0x1b)
 		*state = ESCAPE_BEGUN;
-	else if (before == ESCAPE_NONE)
+	else if (before == ESCAPE_NONE || byte < ' ')
 		return false;
-	else if (byte < ' ')
-		return before == ESCAPE_STRING && byte == '\a';
 	else
 		*state = escape_next(before, byte);
 	return true;

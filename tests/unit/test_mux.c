@@ -244,6 +244,19 @@ static void test_long_lines(void **state)
 	says(other, "z\n");
 	str_printf(twice, sizeof(twice), "vm1| %s\nvm1| z\n", line);
 	expect(twice);
+	/* But it is no line more that ends where it is full. */
+	says(other, line);
+	says(other, "\r\n");
+	str_printf(twice, sizeof(twice), "vm1| %s\n", line);
+	expect(twice);
+	/* What ends in one that is too long, and broken up, leaves no empty one. */
+	assert_true(mux_set_focus("vm1"));
+	says(other, line);
+	says(other, "x");
+	says(front, "one\n");
+	vm_closes();
+	str_printf(twice, sizeof(twice), "%sx\nvm0| one\n", line);
+	expect(twice);
 }
 
 /* While the shell is open the others go on, and what the one in front says is kept. */
@@ -304,6 +317,14 @@ static void test_line_goes_on_in_front(void **state)
 	assert_false(mux_set_focus("vm2"));
 	says(other, "\n");
 	expect("\n");
+	/* Nor is an escape sequence that it began there gone on with when it is back. */
+	says(front, "\x1b[");
+	assert_true(mux_set_focus("vm0"));
+	says(front, "31mred\n");
+	assert_true(mux_set_focus("vm1"));
+	forget();
+	says(front, "2026\n");
+	expect("vm0| 2026\n");
 }
 
 /* What was kept of one that loses the front is like what it says then. */

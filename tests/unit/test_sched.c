@@ -102,6 +102,7 @@ bool vm_restart(struct vm *ended)
 static void run_guest(struct vcpu *vcpu)
 {
 	assert_true(turns < MOST_TURNS);
+	assert_false(vcpu->yields);
 	last[turns++] = vcpu;
 	host_clock_ns += TURN_TAKES_NS;
 	turn(vcpu);
