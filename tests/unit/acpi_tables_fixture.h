@@ -99,13 +99,13 @@ static inline void run_iasl_on_rsdp(const char *dir, const u8 *rsdp)
 /* A folder to run it in, up to iasl_end(). Without iasl the test is skipped. */
 static inline const char *iasl_begin(void)
 {
-	static char dir[32];
+	static char dir[] = "/tmp/sill-acpi-mkdtmp";
 
 	if (system("iasl -v > /dev/null 2>&1") != 0) {
 		print_message("iasl is not installed: disassembly not tested\n");
 		skip();
 	}
-	strcpy(dir, "/tmp/sill-acpi-XXXXXX");
+	memset(dir + sizeof(dir) - 7, 'X', 6); /* as mkdtemp() wants its place marked */
 	assert_non_null(mkdtemp(dir));
 	return dir;
 }
